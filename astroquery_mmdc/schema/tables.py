@@ -1,0 +1,372 @@
+"""JSON and Arrow to tables with units and masks, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+from astropy import units as u
+from astropy.table import Column as TableColumn
+from astropy.table import MaskedColumn, QTable
+from astropy.utils.masked import Masked
+from numpy.typing import NDArray
+
+from astroquery_mmdc.exceptions import ParseError
+from astroquery_mmdc.schema.columns import (
+    OBSERVATION,
+    PHOTON_FLUX,
+    PHOTON_FLUX_CATALOGS,
+    REFERENCE_FIELDS,
+    SED_POINT,
+    Column,
+    by_name,
+)
+from astroquery_mmdc.schema.wire import UNDATED_MJD, UNDATED_MJD_LEGACY
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "build_column",
+    "decode_json",
+    "observation_rows",
+    "observations_from_arrow",
+    "observations_from_rows",
+    "observations_to_arrow",
+    "sed_columns",
+    "sed_to_json",
+    "undated_mask",
+    "wire_values",
+]
+
+_DTYPES = {"float": np.float64, "int": np.int64, "bool": np.bool_}
+_FILL = {"float": np.nan, "int": 0, "bool": False, "str": ""}
+
+
+def decode_json(body: bytes | str) -> Any:
+    """Parse JSON; NaN and Infinity are allowed, as Python's servers write them.
+
+    Raises
+    ------
+    ParseError
+        With the first characters of the answer, for example of an HTML page.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(body)
+    except ValueError as err:
+        text = body if isinstance(body, str) else body[:400].decode("utf-8", "replace")
+        excerpt = " ".join(text.split())[:120]
+        msg = f"the answer is not JSON ({err}); it begins with {excerpt!r}"
+        raise ParseError(msg, excerpt=excerpt) from err
+
+
+# ---------------------------------------------------------------- values -> columns
+
+
+def build_column(spec: Column, values: Sequence[Any] | NDArray[Any]) -> Any:
+    """Return the column that ``spec`` describes.
+
+    Parameters
+    ----------
+    spec : Column
+        Kind, unit and description.
+    values : sequence
+        One value for each row; None where missing.
+
+    Returns
+    -------
+    Column, MaskedColumn or Quantity
+        Masked only where something is missing, as astropy's own readers do it.
+    """
+    data, mask = _with_mask(spec, values)
+    if mask is not None and not spec.nullable:
+        msg = f"{spec.wire}: row {int(np.flatnonzero(mask)[0])} has no value, but one is required"
+        raise ParseError(msg)
+    return _finish_column(spec, data, mask)
+
+
+def _with_mask(spec: Column, values: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    if spec.kind == "float":
+        data = _as_array(spec, values, np.float64)
+        mask = np.isnan(data)
+        return data, mask if mask.any() else None
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biuSU":
+        return values.astype(_DTYPES.get(spec.kind, str), copy=False), None
+    missing = [value is None for value in values]
+    if not any(missing):
+        return _as_array(spec, values, _DTYPES.get(spec.kind, str)), None
+    if spec.kind == "bool":
+        return _as_array(spec, [bool(value) for value in values], np.bool_), None
+    fill = _FILL[spec.kind]
+    filled = [fill if value is None else value for value in values]
+    return _as_array(spec, filled, _DTYPES.get(spec.kind, str)), np.array(missing)
+
+
+def _as_array(spec: Column, values: Any, dtype: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(values, dtype=dtype)
+    except (TypeError, ValueError, OverflowError) as err:
+        msg = f"{spec.wire}: a value is not of kind {spec.kind} ({err})"
+        raise ParseError(msg) from err
+
+
+def _finish_column(spec: Column, data: NDArray[Any], mask: NDArray[np.bool_] | None) -> Any:
+    column: Any
+    if spec.unit is not None:
+        quantity = u.Quantity(data, spec.unit, copy=False)
+        column = quantity if mask is None else Masked(quantity, mask)
+        column.info.description = spec.description
+        column.info.meta = {"ucd": spec.ucd}
+        return column
+    meta = {"ucd": spec.ucd}
+    if mask is None:
+        return TableColumn(data, description=spec.description, meta=meta, copy=False)
+    return MaskedColumn(data, mask=mask, description=spec.description, meta=meta, copy=False)
+
+
+# ---------------------------------------------------------------- columns -> values
+
+
+def wire_values(column: Any) -> list[Any]:
+    """Return a column as plain Python values, None where masked or not a number."""
+    column = column.unmasked if getattr(column, "mask", None) is False else column
+    mask = np.asarray(getattr(column, "mask", False))
+    data = getattr(column, "unmasked", column)
+    data = np.asarray(getattr(data, "value", data))
+    if data.dtype.kind == "f":
+        mask = mask | ~np.isfinite(data)
+    values = data.tolist()
+    if not mask.any():
+        return list(values)
+    return [
+        None if gone else value
+        for value, gone in zip(values, np.broadcast_to(mask, data.shape), strict=True)
+    ]
+
+
+# ---------------------------------------------------------------- observations
+
+
+def observations_from_rows(rows: Iterable[Mapping[str, Any]]) -> QTable:
+    """Return the rows of ``/api/observations/`` as a table.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+        As the service sends them; ``reference`` may be null.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        All columns of `OBSERVATION` and `PHOTON_FLUX`, also when there is no row.
+    """
+    rows = list(rows)
+    for index, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            msg = f"row {index} of the observations is {type(row).__name__}, not an object"
+            raise ParseError(msg)
+    values = {
+        spec.name: [row.get(spec.wire) for row in rows]
+        for spec in OBSERVATION
+        if spec.wire not in REFERENCE_FIELDS
+    }
+    references = [row.get("reference") or {} for row in rows]
+    for spec in OBSERVATION:
+        if spec.wire in REFERENCE_FIELDS:
+            values[spec.name] = [reference.get(spec.wire) for reference in references]
+    return _observation_table(values)
+
+
+def observations_from_arrow(table: pa.Table) -> QTable:
+    """Return an Arrow table in the service's form (``reference`` a struct) as a QTable."""
+    import pyarrow.compute as pc
+
+    values: dict[str, Any] = {}
+    for spec in OBSERVATION:
+        if spec.wire in REFERENCE_FIELDS:
+            column = pc.struct_field(table.column("reference"), spec.wire)
+        else:
+            column = table.column(spec.wire)
+        values[spec.name] = _from_arrow(spec, column)
+    return _observation_table(values)
+
+
+def _from_arrow(spec: Column, column: pa.ChunkedArray) -> Any:
+    if spec.kind == "float":
+        return column.to_numpy()
+    if spec.wire == "created_at":
+        return [None if value is None else _iso(value) for value in column.to_pylist()]
+    if spec.kind == "str" or column.null_count:
+        return column.to_pylist()
+    return column.to_numpy()
+
+
+def _iso(value: Any) -> str:
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+
+
+def _observation_table(values: Mapping[str, Any]) -> QTable:
+    photons = _photon_rows(values)
+    table = QTable(copy=False)
+    for spec in OBSERVATION:
+        if spec.name in ("flux", "flux_err"):
+            data = np.where(photons, np.nan, _as_array(spec, values[spec.name], np.float64))
+            table[spec.name] = build_column(spec, data)
+        else:
+            table[spec.name] = build_column(spec, values[spec.name])
+    for spec in PHOTON_FLUX:
+        data = np.where(photons, _as_array(spec, values[spec.wire], np.float64), np.nan)
+        table[spec.name] = build_column(spec, data)
+    return table
+
+
+def _photon_rows(values: Mapping[str, Any]) -> NDArray[np.bool_]:
+    catalogs = np.asarray(values["catalog"], dtype=str)
+    lightcurve = np.asarray(values["is_lightcurve"], dtype=bool)
+    return np.isin(catalogs, PHOTON_FLUX_CATALOGS) & lightcurve
+
+
+def _merged_flux(table: QTable) -> dict[str, list[Any]]:
+    merged: dict[str, list[Any]] = {}
+    for spec in PHOTON_FLUX:
+        plain = wire_values(table[spec.wire])
+        photons = wire_values(table[spec.name]) if spec.name in table.colnames else plain
+        merged[spec.wire] = [
+            photon if value is None else value for value, photon in zip(plain, photons, strict=True)
+        ]
+    return merged
+
+
+def _observation_values(table: QTable) -> dict[str, list[Any]]:
+    merged = _merged_flux(table)
+    return {
+        spec.wire: merged.get(spec.wire) or wire_values(table[spec.name]) for spec in OBSERVATION
+    }
+
+
+def observation_rows(table: QTable) -> list[dict[str, Any]]:
+    """Return a table of observations in the service's form: the inverse of reading it."""
+    values = _observation_values(table)
+    plain = [spec.wire for spec in OBSERVATION if spec.wire not in REFERENCE_FIELDS]
+    rows = []
+    for index in range(len(table)):
+        reference = {field: values[field][index] for field in REFERENCE_FIELDS}
+        row: dict[str, Any] = {wire: values[wire][index] for wire in plain}
+        row["reference"] = reference if any(reference.values()) else None
+        rows.append(row)
+    return rows
+
+
+def observations_to_arrow(table: QTable) -> pa.Table:
+    """Return a table of observations as Arrow, in the service's form."""
+    import pyarrow as pa
+
+    from astroquery_mmdc.schema.arrow import OBSERVATION_SCHEMA
+
+    return pa.Table.from_pylist(observation_rows(table), schema=OBSERVATION_SCHEMA)
+
+
+# ---------------------------------------------------------------- SED points
+
+
+def undated_mask(mjd_start: Any, mjd_end: Any, *, placeholders: Iterable[float]) -> Any:
+    """Return where an interval stands for "no date": missing, or both ends on a placeholder."""
+    start = np.asarray(mjd_start, dtype=float)
+    end = np.asarray(mjd_end, dtype=float)
+    undated = np.isnan(start) & np.isnan(end)
+    for placeholder in placeholders:
+        undated |= (start == placeholder) & (end == placeholder)
+    return undated
+
+
+def sed_columns(sed: Mapping[str, Any], *, legacy: bool = False) -> dict[str, Any]:
+    """Return the points of an SED answer as columns.
+
+    Parameters
+    ----------
+    sed : mapping
+        The ``sed`` object of the answer: lists of equal length, ``catalogs`` and ``catalog_idx``.
+    legacy : bool, optional
+        Whether MJD 55000 stands for "undated" too, as in the older interface.
+
+    Returns
+    -------
+    dict
+        Name to column, in the order of `SED_POINT`. MJDs of undated points are masked.
+    """
+    specs = by_name(SED_POINT)
+    size = len(sed.get("freq_hz") or ())
+    values = {
+        spec.name: _sed_values(sed, spec, size)
+        for spec in SED_POINT
+        if spec.name not in ("catalog", "band", "reference", "undated")
+    }
+    start, end = (np.array(values[name], dtype=float) for name in ("mjd_start", "mjd_end"))
+    undated = _sed_undated(sed, start, end, legacy=legacy)
+    values["mjd_start"], values["mjd_end"] = (np.where(undated, np.nan, t) for t in (start, end))
+    values["undated"] = undated
+    values.update(_catalog_values(sed, size))
+    return {name: build_column(spec, values[name]) for name, spec in specs.items()}
+
+
+def _sed_values(sed: Mapping[str, Any], spec: Column, size: int) -> Any:
+    values = sed.get(spec.wire)
+    if values is None:
+        return [None] * size
+    if len(values) != size:
+        msg = f"sed.{spec.wire} has {len(values)} values for {size} frequencies"
+        raise ParseError(msg)
+    return np.array(values, dtype=float) if spec.kind == "float" else values
+
+
+def _sed_undated(sed: Mapping[str, Any], start: Any, end: Any, *, legacy: bool) -> Any:
+    flags = sed.get("undated")
+    if flags is not None and len(flags) == len(start):
+        return np.array(flags, dtype=bool)
+    placeholders = (UNDATED_MJD, UNDATED_MJD_LEGACY) if legacy else (UNDATED_MJD,)
+    return undated_mask(start, end, placeholders=placeholders)
+
+
+def _catalog_values(sed: Mapping[str, Any], size: int) -> dict[str, Any]:
+    catalogs = sed.get("catalogs") or []
+    index = np.asarray(sed.get("catalog_idx") or [], dtype=np.int64)
+    if len(index) != size or (size and (index.min() < 0 or index.max() >= len(catalogs))):
+        msg = f"sed.catalog_idx does not point into the {len(catalogs)} catalogues of the answer"
+        raise ParseError(msg)
+    values: dict[str, Any] = {}
+    for name, key in (("catalog", "name"), ("band", "band"), ("reference", "reference")):
+        entries = np.array([catalog.get(key) for catalog in catalogs], dtype=object)
+        picked = entries[index] if size else np.array([], dtype=object)
+        complete = all(entry is not None for entry in entries)
+        values[name] = picked.astype(str) if complete else picked.tolist()
+    return values
+
+
+def sed_to_json(table: QTable, *, colors: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return SED points in the service's form: the inverse of `sed_columns`.
+
+    Undated points get the placeholder MJD 50000, as the service writes them today.
+    """
+    undated = np.asarray(table["undated"], dtype=bool)
+    answer: dict[str, Any] = {spec.wire: wire_values(table[spec.name]) for spec in SED_POINT[:-3]}
+    for name in ("mjd_start", "mjd_end"):
+        answer[name] = [
+            UNDATED_MJD if missing else value
+            for value, missing in zip(answer[name], undated.tolist(), strict=True)
+        ]
+    keys = list(zip(*(wire_values(table[spec.name]) for spec in SED_POINT[-3:]), strict=True))
+    catalogs = list(dict.fromkeys(keys))
+    position = {key: index for index, key in enumerate(catalogs)}
+    answer["catalog_idx"] = [position[key] for key in keys]
+    answer["catalogs"] = [
+        {"name": name, "band": band, "reference": reference, "color": (colors or {}).get(name)}
+        for name, band, reference in catalogs
+    ]
+    return answer
