@@ -3,12 +3,12 @@
 Errors::
 
     MMDCError
-      x InvalidRequestError      a parameter is wrong; nothing was sent  (also InvalidQueryError, ValueError)
-      x ResolverError            no service knows the name               (also astroquery's ResolverError)
-      x OfflineError             the answer is not here and the network is switched off
-      x AuthError                a key or token is missing or refused    (also LoginError)
-      x ParseError               the answer could not be understood      (also TableParseError)
-      x ServiceError             the service answered with an error      (also RemoteServiceError)
+      x InvalidRequestError       a parameter is wrong    (InvalidQueryError, ValueError)
+      x ResolverError             nobody knows the name   (ResolverError)
+      x OfflineError              not held here, and the network is switched off
+      x AuthError                 a key is missing or refused          (LoginError)
+      x ParseError                the answer cannot be understood      (TableParseError)
+      x ServiceError              the service answered with an error   (RemoteServiceError)
           - ServiceUnavailableError   no connection, time-out, 502, 503, 504
           - NotFoundError             404
           - RateLimitError            429, with ``retry_after``
@@ -16,9 +16,11 @@ Errors::
           - UpgradeRequiredError      426, the client did not identify itself
       x JobError
           - JobFailedError            the job ended badly, with ``code`` and ``logs``
-          - JobTimeoutError           the wait ended, the job goes on     (also TimeoutError)
+          - JobTimeoutError           the wait ended, the job goes on  (TimeoutError)
 
-Warnings: `StaleResultWarning`, and astroquery's `NoResultsWarning`,
+In brackets: the error of astroquery or Python that it is as well.
+
+Warnings: `StaleResultWarning`, `IncompleteResultWarning`, and astroquery's `NoResultsWarning`,
 `MaxResultsWarning` and `InputWarning`.
 """
 
@@ -34,6 +36,7 @@ from astroquery.exceptions import InputWarning, MaxResultsWarning, NoResultsWarn
 
 __all__ = [
     "AuthError",
+    "IncompleteResultWarning",
     "InputWarning",
     "InvalidRequestError",
     "JobError",
@@ -207,6 +210,10 @@ class JobFailedError(JobError):
 
 class JobTimeoutError(JobError, _astroquery.TimeoutError, builtins.TimeoutError):
     """The wait for a job ended; the job itself goes on and ``job_id`` finds it again."""
+
+
+class IncompleteResultWarning(AstropyUserWarning):
+    """Part of the answer is missing, for example a catalogue that could not be asked."""
 
 
 class StaleResultWarning(AstropyUserWarning):

@@ -169,7 +169,9 @@ def check_catalog(code: str, *, parameter: str = "catalog") -> str:
     >>> check_catalog("ztf")
     'ZTF'
     """
-    known = {name.lower(): name for name in (*CATALOGS, *conf.extra_catalogs)}
+    known: dict[str, str] = {
+        name.lower(): name for name in (*CATALOGS, *map(str, conf.extra_catalogs))
+    }
     found = known.get(str(code).strip().lower())
     if found is not None:
         return found

@@ -25,7 +25,7 @@ __all__ = [
     "sky_identifier",
 ]
 
-_POSITION = re.compile(r"^[\s\d.,:+\-hmsdr°'\"]+$", re.IGNORECASE)  # noqa: RUF001
+_POSITION = re.compile(r"^[\s\d.,:+\-hmsdr°'\"]+$", re.IGNORECASE)
 _SEXAGESIMAL = re.compile(r"[:hms'\"]|\d+\s+\d+\s+\d", re.IGNORECASE)
 _RA_NAMES = ("ra", "raj2000", "_raj2000", "ra_icrs")
 _DEC_NAMES = ("dec", "dej2000", "decj2000", "_dej2000", "de_icrs")
@@ -48,6 +48,14 @@ class Targets:
     coordinates: SkyCoord | None
     names: tuple[str | None, ...]
     is_scalar: bool
+
+    @property
+    def positions(self) -> SkyCoord:
+        """The coordinates of targets that are resolved."""
+        if self.coordinates is None:
+            msg = f"coordinates: the names {self.names} have no positions yet"
+            raise InvalidRequestError(msg, parameter="coordinates")
+        return self.coordinates
 
 
 def as_targets(value: Any, *, parameter: str = "coordinates") -> Targets:
@@ -91,7 +99,7 @@ def as_targets(value: Any, *, parameter: str = "coordinates") -> Targets:
         return _from_list(list(value), parameter)
     msg = (
         f"{parameter}: cannot read a position from {value!r}; "
-        "give a SkyCoord, a name, a string such as '11h04m27s +38d12m32s', or a Table with ra and dec"
+        "give a SkyCoord, a name, a text such as '11h04m27s +38d12m32s', or a Table with ra, dec"
     )
     raise InvalidRequestError(msg, parameter=parameter)
 
@@ -168,7 +176,7 @@ def coordinate_from_string(text: str, *, parameter: str = "coordinates") -> SkyC
     try:
         return SkyCoord(text.replace(",", " "), unit=unit, frame="icrs")
     except ValueError as err:
-        msg = f"{parameter}: {text!r} is no position ({err}); declination must be within -90 to 90 deg"
+        msg = f"{parameter}: {text!r} is no position ({err}); a declination is within -90 to 90 deg"
         raise InvalidRequestError(msg, parameter=parameter) from err
 
 

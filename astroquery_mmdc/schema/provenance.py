@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from astropy.table import Table
@@ -62,7 +62,7 @@ def provenance(
         "service": service,
         "endpoint": endpoint,
         "query": dict(query),
-        "retrieved": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "retrieved": datetime.now(UTC).isoformat(timespec="seconds"),
         "license": LICENSE,
         "bibcode": MMDC_BIBCODE,
         **{name: value for name, value in facts.items() if value is not None},
@@ -107,7 +107,7 @@ def cite(table: Table) -> str:
     """
     entries = {MMDC_BIBCODE: _MMDC_BIBTEX}
     for bibcode, reference in _references(table):
-        key = bibcode or "mmdc-" + hashlib.sha1(reference.encode()).hexdigest()[:10]  # noqa: S324
+        key = bibcode or "mmdc-" + hashlib.sha1(reference.encode()).hexdigest()[:10]
         if key not in entries:
             entries[key] = _article(bibcode, reference) if bibcode else _misc(key, reference)
     return "\n\n".join(entries.values())

@@ -136,7 +136,6 @@ def _finish_column(spec: Column, data: NDArray[Any], mask: NDArray[np.bool_] | N
 
 def wire_values(column: Any) -> list[Any]:
     """Return a column as plain Python values, None where masked or not a number."""
-    column = column.unmasked if getattr(column, "mask", None) is False else column
     mask = np.asarray(getattr(column, "mask", False))
     data = getattr(column, "unmasked", column)
     data = np.asarray(getattr(data, "value", data))
@@ -230,7 +229,8 @@ def _observation_table(values: Mapping[str, Any]) -> QTable:
 def _photon_rows(values: Mapping[str, Any]) -> NDArray[np.bool_]:
     catalogs = np.asarray(values["catalog"], dtype=str)
     lightcurve = np.asarray(values["is_lightcurve"], dtype=bool)
-    return np.isin(catalogs, PHOTON_FLUX_CATALOGS) & lightcurve
+    photons: NDArray[np.bool_] = np.isin(catalogs, PHOTON_FLUX_CATALOGS) & lightcurve
+    return photons
 
 
 def _merged_flux(table: QTable) -> dict[str, list[Any]]:

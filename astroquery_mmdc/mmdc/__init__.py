@@ -1,0 +1,5 @@
+"""Queries to the MMDC service."""
+
+from astroquery_mmdc.mmdc.core import MMDC, MMDCClass
+
+__all__ = ["MMDC", "MMDCClass"]
