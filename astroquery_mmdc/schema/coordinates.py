@@ -27,6 +27,7 @@ __all__ = [
 
 _POSITION = re.compile(r"^[\s\d.,:+\-hmsdr°'\"]+$", re.IGNORECASE)
 _SEXAGESIMAL = re.compile(r"[:hms'\"]|\d+\s+\d+\s+\d", re.IGNORECASE)
+_LETTER = re.compile(r"[a-z]", re.IGNORECASE)
 _RA_NAMES = ("ra", "raj2000", "_raj2000", "ra_icrs")
 _DEC_NAMES = ("dec", "dej2000", "decj2000", "_dej2000", "de_icrs")
 
@@ -176,6 +177,9 @@ def coordinate_from_string(text: str, *, parameter: str = "coordinates") -> SkyC
     try:
         return SkyCoord(text.replace(",", " "), unit=unit, frame="icrs")
     except ValueError as err:
+        if _LETTER.search(text) and "Latitude" not in str(err):
+            # Names can look like hours: "1H 0323+342", "S5 0716+714".
+            return None
         msg = f"{parameter}: {text!r} is no position ({err}); a declination is within -90 to 90 deg"
         raise InvalidRequestError(msg, parameter=parameter) from err
 
@@ -226,12 +230,9 @@ def as_mjd(value: Any, *, parameter: str) -> float | None:
 
     if value is None:
         return None
-    if isinstance(value, str):
-        value = Time(value)
-    if isinstance(value, Time):
-        return float(value.utc.mjd)
     try:
-        mjd = float(u.Quantity(value, u.d).value)
+        value = Time(value) if isinstance(value, str) else value
+        mjd = float(value.utc.mjd if isinstance(value, Time) else u.Quantity(value, u.d).value)
     except (u.UnitsError, TypeError, ValueError) as err:
         msg = f"{parameter}: {value!r} is no date; give a Time or an MJD such as 58849.0"
         raise InvalidRequestError(msg, parameter=parameter) from err

@@ -1,0 +1,86 @@
+"""``mmdc demo``: the main job, from a name to files, on a local server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from astroquery_mmdc.cli.common import command_errors
+
+__all__ = ["demo"]
+
+_SOURCE = "Mrk 421"
+_STEM = "mrk421_sed"
+_CAMPAIGN = (54850, 54983)  # MJD of the campaign of Abdo et al. 2011, ApJ 736, 131
+_PYTHON = """\
+from astroquery_mmdc import MMDC, plotting
+sed = MMDC.query_sed("Mrk 421").between(54850, 54983)
+sed.write("mrk421_sed.csv", format="mmdc.csv", overwrite=True)
+sed.write("mrk421_sed.ecsv", format="ascii.ecsv", overwrite=True)
+plotting.save_figure(plotting.plot_sed(sed, title="Mrk 421").figure, "mrk421_sed.png")"""
+
+
+@click.command()
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    show_default="here",
+    help="Where the files go.",
+)
+@command_errors
+def demo(folder: Path) -> None:
+    """Find a blazar, get its SED, filter it, and write it as CSV, ECSV and PNG.
+
+    A local server with a sample of published data answers: no network is needed.
+    """
+    from astroquery_mmdc import MMDCClass
+    from astroquery_mmdc.server import serving
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with serving() as url:
+        click.secho(f"A local MMDC server with a sample of published data: {url}", bold=True)
+        mmdc = MMDCClass(url, app="mmdc-demo")
+        _cone(mmdc)
+        sed = _sed(mmdc)
+    _write(sed, folder)
+    click.secho(
+        "\nThe same in Python (`mmdc serve`, then MMDC_SERVER=http://127.0.0.1:8421):", bold=True
+    )
+    click.echo(_PYTHON)
+
+
+def _cone(mmdc: object) -> None:
+    from astropy import units as u
+
+    click.secho(f"\nObservations within 10 arcsec of {_SOURCE}:", bold=True)
+    table = mmdc.query_object(_SOURCE, radius=10 * u.arcsec)  # type: ignore[attr-defined]
+    columns = ["catalog", "ra", "dec", "nu", "flux", "flux_err", "separation"]
+    click.echo("\n".join(table[columns].pformat(max_lines=14, max_width=110)))
+    click.echo(f"{len(table)} rows")
+
+
+def _sed(mmdc: object) -> object:
+    sed = mmdc.query_sed(_SOURCE)  # type: ignore[attr-defined]
+    chosen = sed.between(*_CAMPAIGN)
+    click.secho(f"\nSpectral energy distribution of {sed.source['name']}:", bold=True)
+    click.echo(
+        f"redshift {sed.redshift}, {len(sed)} points from {len(set(sed['catalog']))} instruments, "
+        f"{len(sed.upper_limits)} upper limits; {len(chosen)} of the 2009 campaign are kept"
+    )
+    columns = ["nu", "nufnu", "nufnu_err", "mjd_start", "mjd_end", "catalog"]
+    click.echo("\n".join(chosen[columns].pformat(max_lines=12, max_width=110)))
+    return chosen
+
+
+def _write(sed: object, folder: Path) -> None:
+    from astroquery_mmdc.plotting import plot_sed, save_figure
+
+    click.secho("\nFiles:", bold=True)
+    paths = {ending: folder / f"{_STEM}.{ending}" for ending in ("csv", "ecsv", "png")}
+    sed.write(paths["csv"], format="mmdc.csv", overwrite=True)  # type: ignore[attr-defined]
+    sed.write(paths["ecsv"], format="ascii.ecsv", overwrite=True)  # type: ignore[attr-defined]
+    save_figure(plot_sed(sed, title=_SOURCE).figure, paths["png"])  # type: ignore[arg-type]
+    for path in paths.values():
+        click.echo(f"  {path}  {path.stat().st_size / 1000:.0f} kB")

@@ -1,0 +1,27 @@
+"""``mmdc serve``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from astroquery_mmdc.cli.common import command_errors
+
+__all__ = ["serve"]
+
+
+@click.command()
+@click.option(
+    "--data",
+    type=click.Path(exists=True, path_type=Path),
+    help="File or folder of data; without it the sample is served.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8421, show_default=True, help="Port; 0 takes a free one.")
+@command_errors
+def serve(data: Path | None, host: str, port: int) -> None:
+    """Serve observations and SEDs on this machine, as the MMDC service does."""
+    from astroquery_mmdc.server import serve as run
+
+    run(data, host=host, port=port)
