@@ -127,10 +127,12 @@ def twins(
 
     def blocking(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
         job = Job()
-        with job.warnings_kept():
+        try:
             outcome = verb(self, job, *args, **kwargs)
             if inspect.iscoroutine(outcome):
                 outcome = _wait(portal.start(outcome))
+        finally:
+            job.emit_warnings()
         return outcome  # type: ignore[return-value]
 
     def starting(self: S, /, *args: P.args, **kwargs: P.kwargs) -> QueryHandle[T]:

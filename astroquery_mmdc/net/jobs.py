@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,18 +61,13 @@ class Job:
         """Emit the kept warnings, each once."""
         kept, self._warnings = self._warnings, []
         for message, category in kept:
-            warnings.warn(message, category, stacklevel=4)
+            # The caller of the caller: the user's own line.
+            warnings.warn(message, category, stacklevel=3)
 
     def take_warnings(self, other: Job) -> None:
         """Take over the warnings of a part of this query."""
         self._warnings.extend(other._warnings)
         other._warnings.clear()
-
-    @contextmanager
-    def warnings_kept(self) -> Iterator[None]:
-        """Emit the kept warnings at the end, after the result is complete."""
-        yield
-        self.emit_warnings()
 
 
 async def poll(
