@@ -10,7 +10,6 @@ import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -36,35 +35,53 @@ class _Loop:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.context: AbstractContextManager[BlockingPortal] | None = None
         self.portal: BlockingPortal | None = None
+        self.thread: threading.Thread | None = None
         self.resources: dict[str, Any] = {}
 
     def get(self) -> BlockingPortal:
         with self.lock:
             if self.portal is None:
-                from anyio.from_thread import start_blocking_portal
-
-                self.context = start_blocking_portal(backend="asyncio", name="astroquery_mmdc")
-                self.portal = self.context.__enter__()
+                ready: Future[BlockingPortal] = Future()
+                self.thread = threading.Thread(
+                    target=_run_loop, args=(ready,), name="astroquery_mmdc", daemon=True
+                )
+                self.thread.start()
+                self.portal = ready.result()
             return self.portal
 
     def close(self) -> None:
         with self.lock:
-            context, self.context = self.context, None
             portal, self.portal = self.portal, None
+            thread, self.thread = self.thread, None
             resources, self.resources = self.resources, {}
-        if context is None or portal is None:
+        if portal is None or thread is None:
             return
         for resource in resources.values():
             portal.call(resource.aclose)
-        context.__exit__(None, None, None)
+        portal.call(portal.stop, True)
+        thread.join()
 
     def forget(self) -> None:
         """Drop the parent's loop in a forked child: its thread does not exist here."""
-        self.lock = threading.Lock()
-        self.context = self.portal = None
-        self.resources = {}
+        self.__init__()  # type: ignore[misc]
+
+
+def _run_loop(ready: Future[BlockingPortal]) -> None:
+    """Run the loop until it is stopped.
+
+    Anyio's own `start_blocking_portal` is a generator that waits for its thread when it is
+    dropped; in a forked child, which has no such thread, it would wait for ever.
+    """
+    import anyio
+    from anyio.from_thread import BlockingPortal
+
+    async def main() -> None:
+        async with BlockingPortal() as portal:
+            ready.set_result(portal)
+            await portal.sleep_until_stopped()
+
+    anyio.run(main, backend="asyncio")
 
 
 _loop = _Loop()
