@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
 
 from astroquery_mmdc.exceptions import InvalidRequestError
 
-__all__ = ["atomic_file", "write_atomic"]
+__all__ = ["atomic_path", "write_atomic"]
 
 
 @contextmanager
-def atomic_file(path: str | os.PathLike[str], *, overwrite: bool = True) -> Iterator[IO[bytes]]:
-    """Open a file for writing that takes its name only when it is complete.
+def atomic_path(path: str | os.PathLike[str], *, overwrite: bool = True) -> Iterator[Path]:
+    """Give a path to write to that takes the place of ``path`` only when all went well.
 
     Parameters
     ----------
     path : path-like
+        Where the file belongs.
     overwrite : bool, optional
         Whether an existing file may be replaced.
 
@@ -29,22 +29,27 @@ def atomic_file(path: str | os.PathLike[str], *, overwrite: bool = True) -> Iter
     InvalidRequestError
         The file exists and must not be replaced.
     """
-    target = Path(path)
+    target = Path(path).expanduser()
     if target.exists() and not overwrite:
         msg = f"path: {target} exists; choose another name or pass overwrite=True"
         raise InvalidRequestError(msg, parameter="path")
-    handle: Any = tempfile.NamedTemporaryFile(  # noqa: SIM115 - it must outlive a with block
-        dir=target.parent, prefix=f".{target.name}.", suffix=".part", delete=False
-    )
+    # It keeps the endings, from which astropy finds the format and the compression.
+    temporary = target.with_name(f".{uuid.uuid4().hex}{''.join(target.suffixes[-2:])}")
     try:
-        with handle:
-            yield handle
-            handle.flush()
-            os.fsync(handle.fileno())
-        Path(handle.name).replace(target)
-    except BaseException:
-        Path(handle.name).unlink(missing_ok=True)
-        raise
+        yield temporary
+        _to_disk(temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until the content is on the disk: only then may the name point at it."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_atomic(
@@ -52,6 +57,6 @@ def write_atomic(
 ) -> Path:
     """Write a whole file at once; on an error nothing is left behind."""
     data = content.encode() if isinstance(content, str) else content
-    with atomic_file(path, overwrite=overwrite) as handle:
-        handle.write(data)
-    return Path(path)
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        temporary.write_bytes(data)
+    return Path(path).expanduser()

@@ -139,19 +139,6 @@ def _plain(column: Any, wire_values: Callable[[Any], list[Any]]) -> list[Any]:
     return wire_values(column)
 
 
-def write_table(table: Table, path: Path) -> None:
-    """Write a table in the format of the file's ending; the file is complete or not there."""
-    from astroquery_mmdc._files import atomic_file
-
-    if path.suffix.lower() == ".json":
-        from astroquery_mmdc._files import write_atomic
-
-        write_atomic(path, json.dumps(table_records(table), indent=1))
-    else:
-        _write_with_astropy(table, path, atomic_file)
-    click.echo(f"wrote {path}", err=True)
-
-
 _FORMATS = {
     ".csv": "ascii.csv",
     ".ecsv": "ascii.ecsv",
@@ -162,15 +149,22 @@ _FORMATS = {
 }
 
 
-def _write_with_astropy(table: Table, path: Path, atomic_file: Any) -> None:
+def write_table(table: Table, path: Path) -> None:
+    """Write a table in the format of the file's ending; the file is complete or not there."""
     from astropy.table import Table as PlainTable
 
+    from astroquery_mmdc._files import atomic_path, write_atomic
     from astroquery_mmdc.exceptions import InvalidRequestError
 
-    form = _FORMATS.get(path.suffix.lower())
-    if form is None:
-        msg = f"output: {path.suffix!r} is no known ending; use {' '.join([*_FORMATS, '.json'])}"
+    ending = path.suffix.lower()
+    if ending == ".json":
+        write_atomic(path, json.dumps(table_records(table), indent=1))
+    elif ending not in _FORMATS:
+        msg = f"output: {ending!r} is no known ending; use {' '.join([*_FORMATS, '.json'])}"
         raise InvalidRequestError(msg, parameter="output")
-    plain = PlainTable(table) if form != "ascii.ecsv" else table
-    with atomic_file(path) as handle:
-        plain.write(handle.name, format=form, overwrite=True)
+    else:
+        # Only ECSV holds mixed columns such as masked quantities as they are.
+        plain = table if ending == ".ecsv" else PlainTable(table)
+        with atomic_path(path) as temporary:
+            plain.write(temporary, format=_FORMATS[ending])
+    click.echo(f"wrote {path}", err=True)

@@ -12,12 +12,11 @@ __all__ = ["demo"]
 
 _SOURCE = "Mrk 421"
 _STEM = "mrk421_sed"
-_CAMPAIGN = (54850, 54983)  # MJD of the campaign of Abdo et al. 2011, ApJ 736, 131
 _PYTHON = """\
+from astropy import units as u
 from astroquery_mmdc import MMDC, plotting
-sed = MMDC.query_sed("Mrk 421").between(54850, 54983)
-sed.write("mrk421_sed.csv", format="mmdc.csv", overwrite=True)
-sed.write("mrk421_sed.ecsv", format="ascii.ecsv", overwrite=True)
+sed = MMDC.query_sed("Mrk 421").select(nu_min=1e11 * u.Hz)
+for name in ("mrk421_sed.csv", "mrk421_sed.ecsv"): sed.write(name, overwrite=True)
 plotting.save_figure(plotting.plot_sed(sed, title="Mrk 421").figure, "mrk421_sed.png")"""
 
 
@@ -62,12 +61,14 @@ def _cone(mmdc: object) -> None:
 
 
 def _sed(mmdc: object) -> object:
+    from astropy import units as u
+
     sed = mmdc.query_sed(_SOURCE)  # type: ignore[attr-defined]
-    chosen = sed.between(*_CAMPAIGN)
+    chosen = sed.select(nu_min=1e11 * u.Hz)
     click.secho(f"\nSpectral energy distribution of {sed.source['name']}:", bold=True)
     click.echo(
         f"redshift {sed.redshift}, {len(sed)} points from {len(set(sed['catalog']))} instruments, "
-        f"{len(sed.upper_limits)} upper limits; {len(chosen)} of the 2009 campaign are kept"
+        f"{len(sed.upper_limits)} upper limits; {len(chosen)} above 1e11 Hz are kept"
     )
     columns = ["nu", "nufnu", "nufnu_err", "mjd_start", "mjd_end", "catalog"]
     click.echo("\n".join(chosen[columns].pformat(max_lines=12, max_width=110)))

@@ -193,8 +193,10 @@ def _checked_sed(job: Job, sed: SED, request: SedRequest) -> SED:
         names = ", ".join(missed)
         msg = f"these catalogues could not be asked: {names}; refresh=True tries them again"
         job.warn(msg, IncompleteResultWarning)
-    if facts.get("stale"):
-        job.warn("the SED is older than the last try to refresh it", StaleResultWarning)
+    stale = facts.get("stale")
+    if stale:
+        reason = stale if isinstance(stale, str) else "the last refresh failed"
+        job.warn(f"{reason}; the SED from before is returned", StaleResultWarning)
     if not len(sed):
         name = sed.meta["source"]["name"] or "this position"
         job.warn(f"the service has no SED points of {name} for these filters", NoResultsWarning)

@@ -14,7 +14,6 @@ from astroquery_mmdc.exceptions import (
     InvalidRequestError,
     JobFailedError,
     ParseError,
-    StaleResultWarning,
 )
 from astroquery_mmdc.mmdc.progress import Progress, watcher
 from astroquery_mmdc.net import Job
@@ -197,11 +196,7 @@ async def _after_failure(
     if older:
         answer = await _result(self, str(older), request, deadline)
         if answer.get("status") == JobState.DONE:
-            job.warn(
-                f"the refresh failed ({code}: {message}); the SED from before is returned",
-                StaleResultWarning,
-            )
-            return {**answer, "stale": True}
+            return {**answer, "stale": f"the refresh failed ({code}: {message})"}
     wait = error.get("retry_after_s")
     hint = f"; try again after {wait} s" if wait else ""
     msg = f"SED job {job.job_id} failed ({code}: {message}){hint}, or with refresh=True"

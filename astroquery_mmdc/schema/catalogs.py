@@ -132,6 +132,21 @@ _SAMPLE_CODES = {
     "Swift/BAT": "x_rays",
     "RXTE/PCA": "x_rays",
     "Fermi": "gamma_rays",
+    "SMART1": "visible",
+    "KVA1": "visible",
+    "KVA2": "visible",
+    "NICS1": "infrared",
+    "NICS2": "infrared",
+    "TCS1": "infrared",
+    "TCS2": "infrared",
+    "TCS3": "infrared",
+    "TCS4": "infrared",
+    "TCS5": "infrared",
+    "TCS6": "infrared",
+    "Swift-XRT": "x_rays",
+    "Fermi-LAT": "gamma_rays",
+    "MWL2009": "visible",
+    "Rodrigues2023": "visible",
 }
 
 
