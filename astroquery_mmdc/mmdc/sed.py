@@ -168,7 +168,9 @@ def _sed_of(
 ) -> SED:
     source = source_from_json(answer.get("source") or payload["json"])
     state = answer.get("job") or {}
-    sed = SED(sed_columns(answer.get("sed") or {}), copy=False)
+    columns = sed_columns(answer.get("sed") or {})
+    # Given as a list, complete columns are taken as they are.
+    sed = SED(list(columns.values()), names=list(columns), copy=False)
     sed.meta["source"] = source.to_meta()
     sed.meta["mmdc"] = provenance(
         service=self.client.server,

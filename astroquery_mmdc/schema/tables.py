@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,6 +44,8 @@ __all__ = [
 ]
 
 _DTYPES = {"float": np.float64, "int": np.int64, "bool": np.bool_}
+# Kinds of numpy arrays that a list without gaps turns into.
+_COMPLETE = {"int": "iu", "bool": "b", "str": "U"}
 _FILL = {"float": np.nan, "int": 0, "bool": False, "str": ""}
 
 
@@ -97,16 +100,16 @@ def _with_mask(spec: Column, values: Any) -> tuple[NDArray[Any], NDArray[np.bool
         data = _as_array(spec, values, np.float64)
         mask = np.isnan(data)
         return data, mask if mask.any() else None
-    if isinstance(values, np.ndarray) and values.dtype.kind in "biuSU":
-        return values.astype(_DTYPES.get(spec.kind, str), copy=False), None
-    missing = [value is None for value in values]
-    if not any(missing):
-        return _as_array(spec, values, _DTYPES.get(spec.kind, str)), None
+    dtype = _DTYPES.get(spec.kind, str)
+    data = np.asarray(values)
+    if data.dtype.kind in _COMPLETE[spec.kind]:
+        return data.astype(dtype, copy=False), None
+    missing = np.array([value is None for value in values], dtype=bool)
     if spec.kind == "bool":
         return _as_array(spec, [bool(value) for value in values], np.bool_), None
     fill = _FILL[spec.kind]
     filled = [fill if value is None else value for value in values]
-    return _as_array(spec, filled, _DTYPES.get(spec.kind, str)), np.array(missing)
+    return _as_array(spec, filled, dtype), missing if missing.any() else None
 
 
 def _as_array(spec: Column, values: Any, dtype: Any) -> NDArray[Any]:
@@ -120,7 +123,7 @@ def _as_array(spec: Column, values: Any, dtype: Any) -> NDArray[Any]:
 def _finish_column(spec: Column, data: NDArray[Any], mask: NDArray[np.bool_] | None) -> Any:
     column: Any
     if spec.unit is not None:
-        quantity = u.Quantity(data, spec.unit, copy=False)
+        quantity = u.Quantity(data, _unit(spec.unit), copy=False)
         column = quantity if mask is None else Masked(quantity, mask)
         column.info.description = spec.description
         column.info.meta = {"ucd": spec.ucd}
@@ -129,6 +132,12 @@ def _finish_column(spec: Column, data: NDArray[Any], mask: NDArray[np.bool_] | N
     if mask is None:
         return TableColumn(data, description=spec.description, meta=meta, copy=False)
     return MaskedColumn(data, mask=mask, description=spec.description, meta=meta, copy=False)
+
+
+@cache
+def _unit(name: str) -> u.UnitBase:
+    """Parse a unit once: it takes longer than to make a column."""
+    return u.Unit(name)
 
 
 # ---------------------------------------------------------------- columns -> values
@@ -342,10 +351,11 @@ def _catalog_values(sed: Mapping[str, Any], size: int) -> dict[str, Any]:
         raise ParseError(msg)
     values: dict[str, Any] = {}
     for name, key in (("catalog", "name"), ("band", "band"), ("reference", "reference")):
-        entries = np.array([catalog.get(key) for catalog in catalogs], dtype=object)
-        picked = entries[index] if size else np.array([], dtype=object)
-        complete = all(entry is not None for entry in entries)
-        values[name] = picked.astype(str) if complete else picked.tolist()
+        entries = [catalog.get(key) for catalog in catalogs]
+        if None in entries:
+            values[name] = [entries[position] for position in index.tolist()]
+        else:
+            values[name] = np.array(entries, dtype=str)[index] if size else np.array([], dtype=str)
     return values
 
 

@@ -1,0 +1,384 @@
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from astroquery_mmdc.server import LocalServer
+
+from .conftest import FakeEngine
+
+BASE = "/api/modeling/"
+CSV = b"frequency,flux,flux_err\n1e12,1e-11,1e-12\n1e15,2e-11,1e-12\n1e18,3e-12,0\n"
+ME = {"X-MMDC-Client": "tests"}
+SSC = {
+    "log_B": -1.5,
+    "log_electron_luminosity": 44.0,
+    "log_gamma_cut": 5.0,
+    "log_gamma_min": 2.0,
+    "log_radius": 16.0,
+    "lorentz_factor": 20.0,
+    "spectral_index": 2.2,
+}
+RUN = {"z": 0.158, "ebl": True, "model_type": "SSC", "parameters": SSC}
+FIT = {"z": "0.158", "ebl": "true", "model_type": "SSC", "email": "fit@mmdc.am"}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[LocalServer]:
+    with LocalServer(engine=FakeEngine(), api_keys={"tier-one": 5}) as server:
+        yield server
+
+
+@pytest.fixture
+def engine(running: LocalServer) -> Iterator[FakeEngine]:
+    engine = running.app.state.site.options.engine
+    engine.fits, engine.fails = 0, False
+    yield engine
+    engine.go.set()
+
+
+@pytest.fixture
+def http(running: LocalServer, engine: FakeEngine) -> Iterator[httpx.Client]:
+    # A client of its own for each test, so that limits by client start anew.
+    headers = {"X-MMDC-Client": f"tests {uuid.uuid4()}"}
+    with httpx.Client(base_url=running.url, headers=headers) as http:
+        yield http
+
+
+@pytest.fixture
+def plain(client: httpx.Client) -> httpx.Client:
+    client.headers.update(ME)
+    return client
+
+
+def upload(http: httpx.Client, path: str, content: bytes, **data: Any) -> httpx.Response:
+    return http.post(BASE + path, files={"file": ("data.csv", content)}, data=data)
+
+
+def fit(http: httpx.Client, *, headers: Any = None, **changes: Any) -> httpx.Response:
+    data = {**FIT, **changes}
+    files = {"file": ("data.csv", CSV)}
+    return http.post(BASE + "batch_inference/", files=files, data=data, headers=headers)
+
+
+def result(http: httpx.Client, job: str, **kwargs: Any) -> httpx.Response:
+    return http.get(f"{BASE}batch_result/{job}/", **kwargs)
+
+
+# ---------------------------------------------------------------- identification
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ({}, "unidentified"),
+        ({"User-Agent": "curl/8"}, "unidentified"),
+        ({"User-Agent": "astro-mmdc/0.2.3"}, "sdk_outdated"),
+        ({"User-Agent": "astro-mmdc/0.1"}, "sdk_outdated"),
+        ({"X-API-Key": "wrong"}, "invalid_api_key"),
+        ({"X-API-Key": "wrong", "X-MMDC-Client": "me"}, "invalid_api_key"),
+    ],
+)
+@pytest.mark.parametrize(
+    "path", ["inference/", "validate_csv/", "csv_to_json/", "batch_inference/"]
+)
+def test_who_is_refused(
+    client: httpx.Client, path: str, headers: dict[str, str], reason: str
+) -> None:
+    response = client.post(BASE + path, headers=headers)
+    assert response.status_code == 426
+    assert response.headers["x-mmdc-min-version"] == "0.2.4"
+    body = response.json()
+    assert body["error"] == "upgrade_required"
+    assert body["reason"] == reason
+    assert body["min_sdk_version"] == "0.2.4"
+    assert body["detail"]
+    assert "wrong" not in response.text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-MMDC-Client": "me"},
+        {"User-Agent": "astro-mmdc/0.2.4"},
+        {"User-Agent": "astro-mmdc/0.2.13"},
+        {"User-Agent": "astro-mmdc/1.0"},
+        {"X-API-Key": "tier-one"},
+    ],
+)
+def test_who_is_let_through(headers: dict[str, str]) -> None:
+    with LocalServer(api_keys={"tier-one": 5}) as server:
+        response = httpx.post(server.url + BASE + "validate_csv/", headers=headers)
+    assert response.status_code == 400  # there is no file
+
+
+def test_identification_can_be_switched_off() -> None:
+    with LocalServer(identification=False) as server:
+        response = httpx.post(server.url + BASE + "inference/", json=RUN)
+    assert response.status_code == 501
+
+
+def test_results_may_be_asked_for_by_anybody(client: httpx.Client) -> None:
+    assert client.get(BASE + "batch_result/nothing/").status_code == 404
+
+
+# ---------------------------------------------------------------- CSV
+
+
+def test_a_valid_csv(plain: httpx.Client) -> None:
+    body = upload(plain, "validate_csv/", CSV).json()
+    assert body == {
+        "success": True,
+        "message": "CSV file is valid",
+        "data_points": 2,
+        "columns": ["frequency", "flux", "flux_err"],
+        "frequency_range": [1e12, 1e15],
+        "flux_range": [1e-11, 2e-11],
+        "preview": [
+            {"frequency": 1e12, "flux": 1e-11, "flux_err": 1e-12},
+            {"frequency": 1e15, "flux": 2e-11, "flux_err": 1e-12},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbffrequency,flux,flux_err\r\n1e12,1e-11,1e-12\r\n",
+        b"flux_err, frequency , name,flux\n1e-12,1e12,x,1e-11\n",
+        b"freq_hz,nufnu,nufnu_err,is_ul\n1e12,1e-11,1e-12,false\n1e13,1e-11,1e-12,true\n",
+        b"frequency,flux,flux_err,flag\n1e12,1e-11,1e-12,Det\n1e13,1e-11,1e-12,UL\n",
+        b"frequency,flux,flux_err\n1e12,1e-11,1e-12\n1e13,1e-11,\n1e14,inf,1\n-1,1,1\n1,nan,1\n2\n",
+    ],
+)
+def test_what_counts_as_a_point(plain: httpx.Client, content: bytes) -> None:
+    expected = {"frequency": [1e12], "flux": [1e-11], "flux_err": [1e-12]}
+    assert upload(plain, "csv_to_json/", content).json() == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", "empty_file"),
+        (b" \n\n", "empty_file"),
+        (b"frequency,flux\n1,2\n", "missing_columns"),
+        (b"Frequency,Flux,Flux_err\n1,2,3\n", "missing_columns"),
+        (b"frequency,flux,flux_err\n1e12,bright,1\n", "invalid_values"),
+        (b"frequency,flux,flux_err\n", "no_valid_rows"),
+        (b"frequency,flux,flux_err\n1,1,0\n", "no_valid_rows"),
+        (b"\xff\xfe\x00", "not_csv"),
+    ],
+)
+@pytest.mark.parametrize("path", ["validate_csv/", "csv_to_json/", "batch_inference/"])
+def test_bad_csv(plain: httpx.Client, path: str, content: bytes, kind: str) -> None:
+    response = upload(plain, path, content, **FIT)
+    assert response.status_code == 422
+    body = response.json()
+    assert body["validation_type"] == kind
+    assert body["error"]
+
+
+def test_a_missing_column_is_named(plain: httpx.Client) -> None:
+    body = upload(plain, "validate_csv/", b"frequency,flux\n1,2\n").json()
+    assert body["missing_columns"] == ["flux_err"]
+    assert "flux_err" in body["error"]
+
+
+def test_no_file(plain: httpx.Client) -> None:
+    for path in ("validate_csv/", "csv_to_json/", "batch_inference/"):
+        response = plain.post(BASE + path, data={"file": "not a file"})
+        assert response.status_code in (400, 422)
+        assert "file" in response.json()["fields"]
+
+
+# ---------------------------------------------------------------- model runs
+
+
+def test_a_model_run(http: httpx.Client) -> None:
+    body = http.post(BASE + "inference/", json=RUN).json()
+    assert body["data"]["best"] == {"nu": [1e12, 1e15], "nuFnu": [1e-12, 0.158]}
+
+
+def test_without_an_engine(plain: httpx.Client) -> None:
+    for response in (plain.post(BASE + "inference/", json=RUN), fit(plain)):
+        assert response.status_code == 501
+        assert response.json()["error"] == "not_implemented"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"z": 0}, "z"),
+        ({"z": 5.0}, "z"),
+        ({"z": None}, "z"),
+        ({"z": 11, "ebl": False}, "z"),
+        ({"ebl": None}, "ebl"),
+        ({"ebl": "perhaps"}, "ebl"),
+        ({"model_type": "SSD"}, "model_type"),
+        ({"model_type": None}, "model_type"),
+        ({"parameters": None}, "parameters"),
+        ({"parameters": {}}, "parameters"),
+        ({"parameters": {**SSC, "log_B": 99}}, "log_B"),
+        ({"parameters": {**SSC, "log_B": "x"}}, "log_B"),
+        ({"parameters": {**SSC, "log_b": 1}}, "log_b"),
+    ],
+)
+def test_bad_model_runs(plain: httpx.Client, changes: dict[str, Any], field: str) -> None:
+    response = plain.post(BASE + "inference/", json={**RUN, **changes})
+    assert response.status_code == 422
+    body = response.json()
+    assert body["validation_type"] == "invalid_parameters"
+    assert field in body["fields"]
+
+
+def test_a_model_type_in_any_case(http: httpx.Client) -> None:
+    assert http.post(BASE + "inference/", json={**RUN, "model_type": "ssc"}).status_code == 200
+
+
+def test_five_model_runs_at_once_are_one_too_many(http: httpx.Client, engine: FakeEngine) -> None:
+    engine.go.clear()
+    with ThreadPoolExecutor(6) as pool:
+        answers = [pool.submit(http.post, BASE + "inference/", json=RUN) for _ in range(6)]
+        while sum(answer.done() for answer in answers) < 2:
+            time.sleep(0.02)
+        engine.go.set()
+    refused = [answer.result() for answer in answers if answer.result().status_code == 429]
+    assert len(refused) == 2
+    assert refused[0].headers["retry-after"] == "10"
+    assert http.post(BASE + "inference/", json=RUN).status_code == 200
+
+
+# ---------------------------------------------------------------- fits
+
+
+def test_a_fit(http: httpx.Client) -> None:
+    response = fit(http, fixed_parameters=json.dumps({"log_B": -1.5}))
+    assert response.status_code == 202
+    job = response.json()["batch_result_id"]
+    answer = result(http, job, headers={"Prefer": "wait=5"})
+    body = answer.json()
+    assert body["status"] == "done"
+    assert body["model_type"] == "SSC"
+    assert body["z"] == 0.158
+    assert body["fixed_parameters"] == {"log_B": {"value": -1.5, "error": 0.0}}
+    assert body["best_parameters"]["log_B"]["error"] == 0.1
+    assert body["uploaded_file"]["frequency"] == [1e12, 1e15]
+    assert body["csv_best_parameters_link"] is None
+    assert http.get(body["pdf_link"]).content == b"%PDF-1.4"
+    assert http.get(body["pdf_link"]).headers["content-type"] == "application/pdf"
+    assert http.get(body["csv_best_model_link"]).text == "nu,nuFnu\n"
+    assert http.get(body["pdf_link"].replace("pdf", "doc")).status_code == 404
+
+
+def test_a_fit_that_runs(http: httpx.Client, engine: FakeEngine) -> None:
+    engine.go.clear()
+    job = fit(http).json()["batch_result_id"]
+    body = result(http, job).json()
+    assert body["status"] in ("queued", "running")
+    assert body["data"] is body["pdf_link"] is None
+    engine.go.set()
+    answer = result(http, job, headers={"Prefer": "wait=10"})
+    assert answer.json()["status"] == "done"
+
+
+def test_a_fit_that_fails(http: httpx.Client, engine: FakeEngine) -> None:
+    engine.fails = True
+    job = fit(http).json()["batch_result_id"]
+    result(http, job, headers={"Prefer": "wait=5"})
+    body = result(http, job).json()
+    assert body["status"] == "error"
+    assert "convergence" not in json.dumps(body)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"z": "x"}, "z"),
+        ({"ebl": ""}, "ebl"),
+        ({"model_type": "x"}, "model_type"),
+        ({"fixed_parameters": "{"}, "fixed_parameters"),
+        ({"fixed_parameters": "[1]"}, "fixed_parameters"),
+        ({"fixed_parameters": '{"log_B": 77}'}, "log_B"),
+        ({"model_type": "HADRONIC"}, "likelihood_type"),
+        ({"likelihood_type": "maximum"}, "likelihood_type"),
+        ({"model_type": "HADRONIC", "likelihood_type": "poisson", "dt": "1"}, "n_icecube"),
+        ({"model_type": "HADRONIC", "likelihood_type": "chi2", "x1": "1", "x2": "2"}, "y"),
+        ({"n_icecube": "some"}, "n_icecube"),
+        ({"dt": "-1"}, "dt"),
+    ],
+)
+def test_bad_fits(http: httpx.Client, changes: dict[str, str], field: str) -> None:
+    response = fit(http, **changes)
+    assert response.status_code == 422
+    assert field in response.json()["fields"]
+
+
+def test_a_hadronic_fit(http: httpx.Client) -> None:
+    neutrinos = {"likelihood_type": "poisson", "n_icecube": "3", "dt": "12.0"}
+    assert fit(http, model_type="hadronic", **neutrinos).status_code == 202
+
+
+def test_two_fits_for_each_client(http: httpx.Client, engine: FakeEngine) -> None:
+    engine.go.clear()
+    assert [fit(http).status_code for _ in range(3)] == [202, 202, 429]
+    refused = fit(http)
+    assert refused.headers["retry-after"] == "120"
+    assert refused.json()["error"] == "too_many_requests"
+    assert fit(http, headers={"X-MMDC-Client": "another"}).status_code == 202
+    with_key = {"X-API-Key": "tier-one"}
+    assert [fit(http, headers=with_key).status_code for _ in range(6)] == [202] * 5 + [429]
+
+
+def test_an_ended_fit_makes_room(http: httpx.Client) -> None:
+    for _ in range(4):
+        job = fit(http).json()["batch_result_id"]
+        result(http, job, headers={"Prefer": "wait=5"})
+        assert result(http, job).json()["status"] == "done"
+
+
+def test_the_same_idempotency_key_is_the_same_fit(http: httpx.Client, engine: FakeEngine) -> None:
+    key = {"Idempotency-Key": "abc"}
+    jobs = {fit(http, headers=key).json()["batch_result_id"] for _ in range(4)}
+    assert len(jobs) == 1
+    result(http, jobs.pop(), headers={"Prefer": "wait=5"})
+    assert engine.fits == 1
+    other = {"Idempotency-Key": "abc", "X-MMDC-Client": "another"}
+    assert fit(http, headers=other).json()["batch_result_id"] not in jobs
+
+
+def test_waits_for_fits_are_limited(http: httpx.Client, engine: FakeEngine) -> None:
+    engine.go.clear()
+    job = fit(http).json()["batch_result_id"]
+    with ThreadPoolExecutor(5) as pool:
+        names = [{"Prefer": "wait=1", "X-MMDC-Client": name} for name in "aaabb"]
+        answers = list(pool.map(lambda headers: result(http, job, headers=headers), names))
+    held = ["preference-applied" in answer.headers for answer in answers]
+    assert sum(held) == 3
+    assert sum(held[:3]) <= 2
+    assert {answer.headers.get("retry-after") for answer in answers} == {None, "2"}
+
+
+def test_results_are_deleted_after_fifteen_days() -> None:
+    with LocalServer(engine=FakeEngine()) as server, httpx.Client(base_url=server.url) as http:
+        job = fit(http, headers=ME).json()["batch_result_id"]
+        server.app.state.site.fits.get(job).submitted -= timedelta(days=15, seconds=1)
+        assert result(http, job).status_code == 404
+        assert result(http, job).status_code == 404
+
+
+def test_leaving_does_not_wait_for_fits() -> None:
+    engine = FakeEngine()
+    engine.go.clear()
+    with LocalServer(engine=engine) as server, httpx.Client(base_url=server.url) as http:
+        job = fit(http, headers=ME).json()["batch_result_id"]
+        fits = server.app.state.site.fits
+    assert fits.get(job).status == "cancelled"
+    engine.go.set()
