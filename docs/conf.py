@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
-from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from sphinx_astropy.conf.v3 import *
 
+from astroquery_mmdc import __version__ as release
+
 DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS / "_ext"))
 PROJECT = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 # --- project ---
@@ -17,18 +20,19 @@ PROJECT = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf
 project = PROJECT["name"]
 author = PROJECT["authors"][0]["name"]
 copyright = f"2026, {author}"
-release = installed_version(project)
 version = release.partition("+")[0]
 
 # --- sources ---
 
-extensions += ["myst_nb", "sphinx_design"]
+extensions += ["generated", "myst_nb", "sphinx_copybutton", "sphinx_design"]
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb"}
 exclude_patterns = ["_build", "**/jupyter_execute", "**.ipynb_checkpoints"]
 automodapi_toctreedirnm = "reference/api"
 autodoc_typehints = "none"  # the numpydoc sections already say types and units
 html_title = f"{project} {version}"
 html_theme = "astropy-unified"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 
 # --- notebooks: MyST-Markdown without outputs, executed against the package's own server ---
 
