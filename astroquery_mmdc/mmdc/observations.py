@@ -27,6 +27,7 @@ from astroquery_mmdc.schema.catalogs import check_catalog
 from astroquery_mmdc.schema.columns import LIGHTCURVE
 from astroquery_mmdc.schema.coordinates import Targets, as_mjd, as_radius, as_targets
 from astroquery_mmdc.schema.provenance import provenance
+from astroquery_mmdc.schema.rows import decode_rows
 from astroquery_mmdc.schema.tables import observations_from_rows
 from astroquery_mmdc.schema.wire import ORDERINGS, Limit, Path
 
@@ -457,10 +458,11 @@ async def _fetch(
 
 async def _rows(self: MMDCClass, job: Job, payload: Payload, filters: Filters) -> list[Any]:
     reply = await self.client.request("GET", Path.OBSERVATIONS, params=payload)
-    rows = reply.json()
-    if not isinstance(rows, list):
-        msg = f"{reply.url}: expected a list of observations, not {type(rows).__name__}"
-        raise ParseError(msg)
+    try:
+        rows = decode_rows(reply.content)
+    except ParseError as err:
+        msg = f"{reply.url}: {err}"
+        raise ParseError(msg, excerpt=err.excerpt) from err
     if 0 <= filters.row_limit < len(rows):
         msg = (
             f"only the first {filters.row_limit} rows are returned; raise row_limit or set it to -1"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -89,22 +90,40 @@ class Reply:
 
 
 class _Pool:
-    """The connections to one service and the limits on its use."""
+    """The connections to one service and the limits on its use.
+
+    Each connection is an httpx client of its own: a shared one looks through all connections at
+    every request, which takes longer than the request.
+    """
 
     def __init__(self) -> None:
-        size = max(1, conf.max_connections)
-        self.http = httpx.AsyncClient(
-            limits=httpx.Limits(max_connections=size, max_keepalive_connections=size),
-            follow_redirects=False,
-        )
         self.slots = {
-            "requests": anyio.CapacityLimiter(size),
+            "requests": anyio.CapacityLimiter(max(1, conf.max_connections)),
             "jobs": anyio.CapacityLimiter(Limit.JOBS_IN_FLIGHT),
             "inferences": anyio.CapacityLimiter(Limit.INFERENCES),
         }
+        self._tls = httpx.create_ssl_context()
+        self._free: list[httpx.AsyncClient] = []
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[httpx.AsyncClient]:
+        """Lend a connection that nobody else uses meanwhile."""
+        async with self.slots["requests"]:
+            http = self._free.pop() if self._free else self._new()
+            try:
+                yield http
+            finally:
+                self._free.append(http)
+
+    def _new(self) -> httpx.AsyncClient:
+        # No redirects: they could lead the key to another host.
+        return httpx.AsyncClient(
+            limits=httpx.Limits(max_connections=1), follow_redirects=False, verify=self._tls
+        )
 
     async def aclose(self) -> None:
-        await self.http.aclose()
+        for http in self._free:
+            await http.aclose()
 
 
 @dataclass(eq=False)
@@ -163,7 +182,6 @@ class ServiceClient:
         wait: float = 0,
         idempotent: bool = False,
         deadline: float | None = None,
-        accept: frozenset[int] = frozenset(),
     ) -> Reply:
         """Send a request; repeat it where that is safe.
 
@@ -178,8 +196,6 @@ class ServiceClient:
             Whether a POST may be repeated; GET and calls with an Idempotency-Key always may.
         deadline : float, optional
             Moment of `time.monotonic` after which nothing is tried again.
-        accept : frozenset of int, optional
-            Statuses of 300 and more that are answers, not errors.
 
         Raises
         ------
@@ -196,21 +212,26 @@ class ServiceClient:
         call = {"params": params, "json": json, "data": data, "files": files}
         repeatable = idempotent or method in _SAFE or Header.IDEMPOTENCY_KEY in headers
         hook = _RetryHook(repeatable=repeatable, deadline=deadline)
+
+        async def send() -> Reply:
+            return await self._send_once(
+                method, path, call=call, headers=headers, wait=wait, deadline=deadline
+            )
+
+        try:
+            return await send()
+        except MMDCError as err:
+            first: MMDCError | None = err
         async for attempt in stamina.retry_context(
             on=hook, attempts=max(1, conf.retries), timeout=None, wait_initial=_WAIT_INITIAL
         ):
             with attempt:
-                reply = await self._send_once(
-                    method, path, call=call, headers=headers, wait=wait, deadline=deadline
-                )
-                if reply.status_code >= 300 and reply.status_code not in accept:
-                    raise error_from_response(
-                        httpx.Response(
-                            reply.status_code, headers=reply.headers, content=reply.content
-                        ),
-                        url=reply.url,
-                    )
-        return reply
+                if first is not None:
+                    # The try from above counts as the first one; nearly all calls end there.
+                    failed, first = first, None
+                    raise failed
+                return await send()
+        raise AssertionError  # pragma: no cover - the last attempt returns or raises
 
     async def _send_once(
         self,
@@ -230,8 +251,8 @@ class ServiceClient:
         pool = self._pool()
         try:
             with anyio.fail_after(None if deadline is None else deadline - time.monotonic()):
-                async with pool.slots["requests"]:
-                    response = await pool.http.request(
+                async with pool.connection() as http:
+                    response = await http.request(
                         method, url, headers={**self._headers(), **headers}, timeout=timeout, **call
                     )
         except httpx.TransportError as err:
@@ -241,6 +262,8 @@ class ServiceClient:
         except (httpx.InvalidURL, httpx.DecodingError) as err:
             msg = f"{url} cannot be asked or read ({err})"
             raise ServiceError(msg, url=url) from err
+        if response.status_code >= 300:
+            raise error_from_response(response, url=url)
         return Reply(response.status_code, response.headers, response.content, url)
 
     def _headers(self) -> dict[str, str]:

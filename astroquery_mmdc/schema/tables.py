@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
-import orjson
 from astropy import units as u
 from astropy.table import Column as TableColumn
 from astropy.table import MaskedColumn, QTable
@@ -25,6 +26,7 @@ from astroquery_mmdc.schema.columns import (
     Column,
     by_name,
 )
+from astroquery_mmdc.schema.rows import rows_from_objects
 from astroquery_mmdc.schema.wire import UNDATED_MJD, UNDATED_MJD_LEGACY
 
 if TYPE_CHECKING:
@@ -58,8 +60,9 @@ def decode_json(body: bytes | str) -> Any:
         With the first characters of the answer, for example of an HTML page.
     """
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # Python's own servers write NaN and Infinity, which strict parsers refuse.
         pass
     try:
         return json.loads(body)
@@ -162,33 +165,31 @@ def wire_values(column: Any) -> list[Any]:
 # ---------------------------------------------------------------- observations
 
 
-def observations_from_rows(rows: Iterable[Mapping[str, Any]]) -> QTable:
+def observations_from_rows(rows: Iterable[Any]) -> QTable:
     """Return the rows of ``/api/observations/`` as a table.
 
     Parameters
     ----------
-    rows : iterable of mapping
-        As the service sends them; ``reference`` may be null.
+    rows : iterable
+        As `decode_rows` returns them, or as JSON objects; ``reference`` may be null.
 
     Returns
     -------
     `~astropy.table.QTable`
         All columns of `OBSERVATION` and `PHOTON_FLUX`, also when there is no row.
     """
-    rows = list(rows)
-    for index, row in enumerate(rows):
-        if not isinstance(row, Mapping):
-            msg = f"row {index} of the observations is {type(row).__name__}, not an object"
-            raise ParseError(msg)
-    values = {
-        spec.name: [row.get(spec.wire) for row in rows]
-        for spec in OBSERVATION
-        if spec.wire not in REFERENCE_FIELDS
-    }
-    references = [row.get("reference") or {} for row in rows]
+    records = rows_from_objects(rows)
+    values: dict[str, Any] = {}
+    for spec in OBSERVATION:
+        if spec.wire not in REFERENCE_FIELDS:
+            values[spec.name] = list(map(attrgetter(spec.wire), records))
+    references = [record.reference for record in records]
     for spec in OBSERVATION:
         if spec.wire in REFERENCE_FIELDS:
-            values[spec.name] = [reference.get(spec.wire) for reference in references]
+            values[spec.name] = [
+                None if reference is None else getattr(reference, spec.wire)
+                for reference in references
+            ]
     return _observation_table(values)
 
 
@@ -222,17 +223,17 @@ def _iso(value: Any) -> str:
 
 def _observation_table(values: Mapping[str, Any]) -> QTable:
     photons = _photon_rows(values)
-    table = QTable(copy=False)
+    columns = {}
     for spec in OBSERVATION:
         if spec.name in ("flux", "flux_err"):
             data = np.where(photons, np.nan, _as_array(spec, values[spec.name], np.float64))
-            table[spec.name] = build_column(spec, data)
+            columns[spec.name] = build_column(spec, data)
         else:
-            table[spec.name] = build_column(spec, values[spec.name])
+            columns[spec.name] = build_column(spec, values[spec.name])
     for spec in PHOTON_FLUX:
         data = np.where(photons, _as_array(spec, values[spec.wire], np.float64), np.nan)
-        table[spec.name] = build_column(spec, data)
-    return table
+        columns[spec.name] = build_column(spec, data)
+    return QTable(columns, copy=False)
 
 
 def _photon_rows(values: Mapping[str, Any]) -> NDArray[np.bool_]:

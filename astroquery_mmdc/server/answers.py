@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
+import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +20,11 @@ JSON = "application/json"
 
 def json_bytes(value: Any) -> bytes:
     """Encode; numpy arrays are written as lists, NaN as null."""
-    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    return msgspec.json.encode(value, enc_hook=_plain)
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist()
 
 
 def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -32,8 +36,8 @@ def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = No
 async def json_object(request: Request) -> dict[str, Any]:
     """Return the JSON object that a request carries."""
     try:
-        value = orjson.loads(await request.body())
-    except orjson.JSONDecodeError as err:
+        value = msgspec.json.decode(await request.body())
+    except (msgspec.DecodeError, UnicodeDecodeError) as err:
         msg = f"body: not JSON ({err}); send an object"
         raise InvalidRequestError(msg, fields={"body": "is not JSON"}) from err
     if not isinstance(value, dict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
@@ -175,8 +175,8 @@ def _read_model(fields: Mapping[str, Any]) -> tuple[str, float, bool]:
 def _fixed(fields: Mapping[str, str]) -> Mapping[str, Any]:
     text = fields.get("fixed_parameters") or "{}"
     try:
-        fixed = orjson.loads(text)
-    except orjson.JSONDecodeError as err:
+        fixed = msgspec.json.decode(text)
+    except msgspec.DecodeError as err:
         msg = f"fixed_parameters: not JSON ({err})"
         raise InvalidRequestError(msg, parameter="fixed_parameters") from err
     if not isinstance(fixed, dict):

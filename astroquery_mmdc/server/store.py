@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import orjson
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -80,7 +80,7 @@ class ObservationStore:
         missing = [row for row in index.tolist() if row not in fragments]
         if missing:
             made = self._table.take(pa.array(missing)).to_pylist()
-            fresh = dict(zip(missing, map(orjson.dumps, made), strict=True))
+            fresh = dict(zip(missing, map(msgspec.json.encode, made), strict=True))
             if len(fragments) + len(fresh) > _FRAGMENTS:
                 # Others may be reading the old one: replaced, never emptied.
                 kept = {row: fragments[row] for row in index.tolist() if row in fragments}

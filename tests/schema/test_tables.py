@@ -103,22 +103,18 @@ def test_fermi_light_curves_go_to_the_photon_flux_column():
 
 def test_a_missing_required_value_is_an_error_that_names_it():
     with pytest.raises(ParseError, match=r"^ra: row 1 has no value"):
-        observations_from_rows(
-            [_observation(), _observation(ra=None)][::-1]
-            and [
-                _observation(),
-                {**_observation(), "ra": None},
-            ]
-        )
+        observations_from_rows([_observation(), _observation(ra=None)])
 
 
 def test_a_text_where_a_number_should_be():
-    with pytest.raises(ParseError, match="flux: a value is not of kind float"):
+    with pytest.raises(
+        ParseError, match=r"Expected `float \| null`, got `str` at `rows\[0\]\.flux`"
+    ):
         observations_from_rows([_observation(flux="bright")])
 
 
 def test_rows_that_are_no_objects():
-    with pytest.raises(ParseError, match="row 0 of the observations is str"):
+    with pytest.raises(ParseError, match=r"Expected `object`, got `str` at `rows\[0\]`"):
         observations_from_rows(["x"])
 
 
