@@ -53,8 +53,7 @@ def test_fit_output_counts_what_it_leaves_out():
     content = io.StringIO()
     sed = EXPECTED.copy()
     sed["nufnu_err"] = [3e-16, 0.0, np.nan, 5e-12, 6e-12, np.nan] * FLUX
-    words = "1 upper limits, 2 points without an error"
-    with pytest.warns(FormatLossWarning, match=words) as caught:
+    with pytest.warns(FormatLossWarning, match="1 upper limits, 2 points without") as caught:
         sed.write(content, format="mmdc.fit")
     assert caught[0].filename == __file__
     assert content.getvalue().splitlines()[1:] == [
@@ -239,9 +238,8 @@ def test_ivoa_has_utypes_and_reads_other_units():
 def test_ivoa_says_what_it_cannot_hold():
     sed = EXPECTED.copy()
     sed["when"] = sed.time_start
-    content = io.BytesIO()
     with pytest.warns(FormatLossWarning, match="when of 6 rows"):
-        sed.write(content, format="ivoa")
+        sed.write(io.BytesIO(), format="ivoa")
 
 
 def ned_file() -> Path:

@@ -255,7 +255,7 @@ def warn_loss(message: str) -> None:
     frame, level = sys._getframe(1), 2
     while frame.f_back and frame.f_globals.get("__name__", "").startswith(_INSIDE):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, FormatLossWarning, stacklevel=level - 1)
+    warnings.warn(message, FormatLossWarning, stacklevel=level)
 
 
 def _known(sed: SED, name: str) -> int:
