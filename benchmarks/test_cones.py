@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from astro_mmdc import MMDC as SdkMMDC
+from astro_mmdc import MMDC as SDK
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
@@ -46,7 +46,7 @@ def test_cones(benchmark, interleaved, report, url):
     sources = (sources * CONES)[:CONES]
     positions = [(source["ra"], source["dec"]) for source in sources]
     coordinates = SkyCoord(positions, unit="deg")
-    ours, official = MMDCClass(url), SdkMMDC(base_url=url)
+    ours, official = MMDCClass(url), SDK(base_url=url)
     rows = len(ours.query_region(coordinates, 10 * u.arcsec))
     print(f"\n  {CONES} cones, {rows / CONES:.0f} rows each", end="")
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from astro_mmdc.models.sed import SED as SdkSed
+from astro_mmdc.models.sed import SED as SDK_SED
 
 from astroquery_mmdc import SED
 from astroquery_mmdc.schema.tables import decode_json, sed_columns
@@ -57,7 +57,7 @@ def test_parse(benchmark, interleaved, report, envelope, indent):
         return SED(list(columns.values()), names=list(columns), copy=False)
 
     def official():
-        return SdkSed.from_api(json.loads(body))
+        return SDK_SED.from_api(json.loads(body))
 
     assert len(ours()) == len(official()) == POINTS
     medians = interleaved({"astroquery_mmdc": ours, "astro-mmdc 0.2.13": official}, rounds=15)

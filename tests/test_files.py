@@ -30,7 +30,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
     with pytest.raises(RuntimeError):
         write()
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["a.txt"]
+    assert [found.name for found in tmp_path.iterdir()] == ["a.txt"]
 
 
 def test_an_existing_file_is_replaced_only_if_allowed(tmp_path):

@@ -111,8 +111,10 @@ def show(table: Table, *, as_json: bool, columns: tuple[str, ...] = ()) -> None:
         return
     some = [name for name in columns if name in table.colnames] or table.colnames
     lines, width = _page()
-    click.echo("\n".join(table[some].pformat(max_lines=lines, max_width=width)))
-    click.echo(f"{len(table)} rows, {len(table.colnames)} columns")
+    text = table[some].pformat(max_lines=lines, max_width=width)
+    if not text[-1].startswith("Length = "):
+        text.append("1 row" if len(table) == 1 else f"{len(table)} rows")
+    click.echo("\n".join(text))
 
 
 def _page() -> tuple[int, int]:
@@ -127,11 +129,11 @@ def table_records(table: Table) -> list[dict[str, Any]]:
     """Return the rows of a table as plain values, None where masked."""
     from astroquery_mmdc.schema.tables import wire_values
 
-    columns = {name: _plain(table[name], wire_values) for name in table.colnames}
+    columns = {name: _values(table[name], wire_values) for name in table.colnames}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _plain(column: Any, wire_values: Callable[[Any], list[Any]]) -> list[Any]:
+def _values(column: Any, wire_values: Callable[[Any], list[Any]]) -> list[Any]:
     from astropy.time import Time
 
     if isinstance(column, Time):
@@ -145,26 +147,47 @@ _FORMATS = {
     ".fits": "fits",
     ".vot": "votable",
     ".xml": "votable",
-    ".parquet": "parquet",
 }
 
 
 def write_table(table: Table, path: Path) -> None:
     """Write a table in the format of the file's ending; the file is complete or not there."""
-    from astropy.table import Table as PlainTable
-
     from astroquery_mmdc._files import atomic_path, write_atomic
     from astroquery_mmdc.exceptions import InvalidRequestError
 
     ending = path.suffix.lower()
     if ending == ".json":
         write_atomic(path, json.dumps(table_records(table), indent=1))
-    elif ending not in _FORMATS:
-        msg = f"output: {ending!r} is no known ending; use {' '.join([*_FORMATS, '.json'])}"
-        raise InvalidRequestError(msg, parameter="output")
-    else:
-        # Only ECSV holds mixed columns such as masked quantities as they are.
-        plain = table if ending == ".ecsv" else PlainTable(table)
+    elif ending == ".parquet":
         with atomic_path(path) as temporary:
-            plain.write(temporary, format=_FORMATS[ending])
+            _write_parquet(table, temporary)
+    elif ending in _FORMATS:
+        with atomic_path(path) as temporary:
+            _plain(table, ending).write(temporary, format=_FORMATS[ending])
+    else:
+        endings = " ".join([*_FORMATS, ".parquet", ".json"])
+        msg = f"output: {ending!r} is no known ending; use {endings}"
+        raise InvalidRequestError(msg, parameter="output")
     click.echo(f"wrote {path}", err=True)
+
+
+def _write_parquet(table: Table, path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    from astroquery_mmdc.schema.arrow import table_to_arrow
+
+    arrow, left_out = table_to_arrow(table)
+    for name in left_out:
+        click.echo(f"warning: Parquet cannot hold the column {name}", err=True)
+    pq.write_table(arrow, path)
+
+
+def _plain(table: Table, ending: str) -> Table:
+    """Only ECSV holds masked quantities, times and nested meta as they are."""
+    from astropy.table import Table as PlainTable
+
+    if ending == ".ecsv":
+        return table
+    plain = PlainTable(table)
+    plain.meta = {}
+    return plain

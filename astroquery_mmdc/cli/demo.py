@@ -57,7 +57,6 @@ def _cone(mmdc: object) -> None:
     table = mmdc.query_object(_SOURCE, radius=10 * u.arcsec)  # type: ignore[attr-defined]
     columns = ["catalog", "ra", "dec", "nu", "flux", "flux_err", "separation"]
     click.echo("\n".join(table[columns].pformat(max_lines=14, max_width=110)))
-    click.echo(f"{len(table)} rows")
 
 
 def _sed(mmdc: object) -> object:

@@ -24,4 +24,8 @@ def serve(data: Path | None, host: str, port: int) -> None:
     """Serve observations and SEDs on this machine, as the MMDC service does."""
     from astroquery_mmdc.server import serve as run
 
-    run(data, host=host, port=port)
+    run(data, host=host, port=port, ready=_announce)
+
+
+def _announce(url: str) -> None:
+    click.echo(f"serving at {url} - end with Ctrl-C; in another terminal: MMDC_SERVER={url}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,6 +55,7 @@ def get_job(
     >>> from astroquery_mmdc import MMDC
     >>> sed = MMDC.get_job("3f2a", kind="sed").get_data()  # doctest: +REMOTE_DATA
     """
+    job_id = str(job_id)
     job = Job(job_id)
     entry = self.journal.find(job_id, self.client.server)
     if entry is None and kind is None:
@@ -63,11 +65,18 @@ def get_job(
     if entry.kind not in _RESUME:
         msg = f"kind: a job of kind {entry.kind!r} cannot be taken up; use {', '.join(_RESUME)}"
         raise InvalidRequestError(msg, parameter="kind")
-    return _start(_RESUME[entry.kind](self, job, entry, _seconds(timeout)), job)
+    return _start(_resume(self, job, entry, timeout), job)
 
 
 def _seconds(timeout: float | None) -> float:
     return conf.job_timeout if timeout is None else float(timeout)
+
+
+async def _resume(self: MMDCClass, job: Job, entry: JournalEntry, timeout: float | None) -> Any:
+    """Wait for the end of a job and note it in the journal."""
+    result = await _RESUME[entry.kind](self, job, entry, _seconds(timeout))
+    self.journal.record(replace(entry, status=job.status))
+    return result
 
 
 def _start(coroutine: Any, job: Job) -> QueryHandle[Any]:
@@ -76,10 +85,10 @@ def _start(coroutine: Any, job: Job) -> QueryHandle[Any]:
 
 async def _find_and_resume(self: MMDCClass, job: Job, job_id: str, timeout: float | None) -> Any:
     """Ask the service under each kind in turn: its ids do not tell what they are."""
-    for kind, resume in _RESUME.items():
+    for kind in _RESUME:
         entry = JournalEntry(job_id, kind, self.client.server, "unknown")
         try:
-            return await resume(self, job, entry, _seconds(timeout))
+            return await _resume(self, job, entry, timeout)
         except NotFoundError:
             continue
     msg = f"job_id: {self.client.server} knows no job {job_id!r}; MMDC.list_jobs() shows yours"

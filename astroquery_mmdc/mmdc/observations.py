@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import SkyCoord
+from astropy.coordinates import SkyCoord, angular_separation
 from astropy.table import QTable
 from astropy.time import Time
 from astropy.utils.masked import Masked
@@ -473,11 +473,8 @@ async def _rows(self: MMDCClass, job: Job, payload: Payload, filters: Filters) -
 
 
 def _add_separation(table: QTable, positions: SkyCoord) -> None:
-    if len(table):
-        separation = positions.separation(SkyCoord(table["ra"], table["dec"])).to(u.arcsec)
-    else:
-        separation = [] * u.arcsec
-    table["separation"] = u.Quantity(separation)
+    separation = angular_separation(positions.ra, positions.dec, table["ra"], table["dec"])
+    table["separation"] = separation.to(u.arcsec)
     table["separation"].info.description = "Distance from the position of the query"
 
 

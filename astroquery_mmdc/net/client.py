@@ -203,7 +203,7 @@ class ServiceClient:
             As `net.errors` maps the answer.
         """
         if conf.offline:
-            msg = f"{method} {path} needs the network, but conf.offline is set"
+            msg = f"{method} {path} needs the network; set conf.offline to False to allow it"
             raise OfflineError(msg)
         headers = dict(headers or {})
         if wait >= 1:

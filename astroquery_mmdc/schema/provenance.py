@@ -27,8 +27,13 @@ _MMDC_BIBTEX = """@article{2024AJ....168..289S,
   adsurl = {https://ui.adsabs.harvard.edu/abs/2024AJ....168..289S}
 }"""
 _BIBCODE = re.compile(
-    r"^(?P<year>\d{4})(?P<journal>[A-Za-z&.]{5})(?P<volume>[\d.]{4})[A-Z.](?P<page>[\d.]{4}|[\da-z.]{4})"
-    r"(?P<author>[A-Z.])$"
+    r"^(?P<year>\d{4})(?P<journal>[A-Za-z&.]{5})(?P<volume>[\d.]{4})(?P<section>[A-Z.])"
+    r"(?P<page>[\d.]{4})(?P<author>[A-Z.])$"
+)
+# "Condon J. J., et al., 1998, AJ, 115, 1693": what the catalogues of the service look like.
+_CITATION = re.compile(
+    r"^(?P<author>[A-Z])[^\d]*(?P<year>\d{4}),?\s+(?P<journal>ApJS?|AJ|MNRAS|A&A|PASP),?\s+"
+    r"(?P<volume>\d{1,4}),?\s+(?P<section>[AL]?)(?P<page>\d{1,4})\b"
 )
 
 
@@ -133,8 +138,15 @@ def _texts(table: Table, name: str) -> list[str]:
 
 
 def _bibcode_in(reference: str) -> str:
+    """Return the bibcode of an ADS address, or the one that a plain citation spells out."""
     last = reference.replace("%26", "&").removesuffix("/abstract").rsplit("/", 1)[-1]
-    return last if _BIBCODE.match(last) else ""
+    if _BIBCODE.match(last):
+        return last
+    match = _CITATION.match(reference)
+    if match is None:
+        return ""
+    head = f"{match['year']}{match['journal']:.<5}{match['volume']:.>4}"
+    return f"{head}{match['section'] or '.'}{match['page']:.>4}{match['author']}"
 
 
 def _article(bibcode: str, reference: str) -> str:
@@ -143,7 +155,7 @@ def _article(bibcode: str, reference: str) -> str:
     if match:
         for name, part in (("year", "year"), ("journal", "journal"), ("volume", "volume")):
             fields[name] = match[part].strip(".")
-        fields["pages"] = match["page"].strip(".")
+        fields["pages"] = (match["section"] + match["page"]).replace(".", "")
     if reference and not reference.startswith("http"):
         fields["note"] = reference
     fields["adsurl"] = f"https://ui.adsabs.harvard.edu/abs/{bibcode.replace('&', '%26')}"
@@ -156,6 +168,14 @@ def _misc(key: str, reference: str) -> str:
     return _entry("misc", key, {"note": reference})
 
 
+def _for_latex(text: str) -> str:
+    return text if text.startswith("\\url") else re.sub(r"(?<!\\)([&%#_])", r"\\\1", text)
+
+
 def _entry(kind: str, key: str, fields: Mapping[str, str]) -> str:
-    body = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items() if value)
+    body = ",\n".join(
+        f"  {name} = {{{value if name == 'adsurl' else _for_latex(value)}}}"
+        for name, value in fields.items()
+        if value
+    )
     return f"@{kind}{{{key},\n{body}\n}}"

@@ -7,42 +7,23 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from astropy.table.connect import TableRead, TableWrite
 
+from astroquery_mmdc._files import atomic_path
 from astroquery_mmdc.exceptions import InvalidRequestError
 
-__all__ = ["SEDRead", "SEDWrite", "atomic_path"]
+__all__ = ["SEDRead", "SEDWrite", "new_file"]
 
 
 @contextlib.contextmanager
-def atomic_path(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
-    """Give a path to write to that takes the place of ``path`` only when all went well.
-
-    Parameters
-    ----------
-    path : path
-        Where the file belongs.
-    overwrite : bool, optional
-        Whether a file that is already there may be replaced.
-
-    Raises
-    ------
-    OSError
-        The file exists and ``overwrite`` is False, as astropy's own writers do it.
-    """
-    target = Path(path).expanduser()
-    if target.exists() and not overwrite:
-        msg = f"file exists: {target}; give another name or overwrite=True"
+def new_file(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a path to write to; an existing file is an `OSError`, as with astropy's writers."""
+    if Path(path).expanduser().exists() and not overwrite:
+        msg = f"file exists: {path}; give another name or overwrite=True"
         raise OSError(msg)
-    # It keeps the endings, from which astropy finds the format and the compression.
-    temporary = target.with_name(f".{uuid4().hex}{''.join(target.suffixes[-2:])}")
-    try:
+    with atomic_path(path) as temporary:
         yield temporary
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class SEDRead(TableRead):
@@ -93,5 +74,5 @@ class SEDWrite(TableWrite):
         if not isinstance(path, str | os.PathLike) or "append" in kwargs:
             super().__call__(*args, **({"overwrite": True} if overwrite else {}), **kwargs)
             return
-        with atomic_path(path, overwrite=overwrite) as temporary:
+        with new_file(path, overwrite=overwrite) as temporary:
             super().__call__(temporary, *args[1:], overwrite=True, **kwargs)

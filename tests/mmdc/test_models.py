@@ -124,7 +124,7 @@ def test_a_fit_of_an_sed_counts_what_is_left_out(modeller):
 
 
 def test_a_fit_that_fails_says_why(modeller):
-    with pytest.raises(JobFailedError, match="ended as (error|failed)") as caught:
+    with pytest.raises(JobFailedError, match=r"ended as (error|failed)") as caught:
         modeller.fit_model(io.StringIO(CSV), "SSC", z=9.5, ebl=False)
     assert caught.value.job_id
 

@@ -161,7 +161,7 @@ def test_a_job_of_another_machine_is_found_by_asking(mmdc, tmp_path):
 
 
 def test_a_job_that_nobody_knows(mmdc):
-    with pytest.raises(InvalidRequestError, match="job_id: .* knows no job 'nothing'"):
+    with pytest.raises(InvalidRequestError, match=r"job_id: .* knows no job 'nothing'"):
         mmdc.get_job("nothing").get_data()
 
 

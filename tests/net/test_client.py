@@ -172,7 +172,7 @@ def test_a_server_that_is_down():
 @pytest.mark.parametrize("trouble", ["html", "half_json"])
 def test_an_answer_that_is_no_json_is_not_repeated_and_says_how_it_begins(mmdc, faults, trouble):
     rule = getattr(faults, trouble)(OBSERVATIONS)
-    with pytest.raises(ParseError, match="is not JSON .* it begins with"):
+    with pytest.raises(ParseError, match=r"is not JSON .* it begins with"):
         mmdc.query_region(POSITION)
     assert rule.hits == 1
 
@@ -283,7 +283,7 @@ def test_an_address_that_is_none(url):
 
 
 def test_offline_asks_nobody(mmdc, server):
-    with conf.set_temp("offline", True), pytest.raises(OfflineError, match="conf.offline"):
+    with conf.set_temp("offline", True), pytest.raises(OfflineError, match=r"conf\.offline"):
         mmdc.query_region(POSITION)
     assert not server.requests
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from astropy.table import MaskedColumn, Table
@@ -19,7 +21,7 @@ def test_spelling_does_not_matter_but_the_service_gets_its_own():
 
 
 def test_an_unknown_catalogue_names_what_comes_close():
-    with pytest.raises(InvalidRequestError, match="catalog: 'MMDCXTR' .*did you mean MMDCXRT"):
+    with pytest.raises(InvalidRequestError, match=r"catalog: 'MMDCXTR' .*did you mean MMDCXRT"):
         check_catalog("MMDCXTR")
 
 
@@ -30,7 +32,7 @@ def test_other_catalogues_can_be_allowed():
 
 def test_bands_meet_without_gap():
     edges = list(BANDS.values())
-    assert all(a[1] == b[0] for a, b in zip(edges, edges[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in pairwise(edges))
     for name, (low, high) in BANDS.items():
         assert band_of([max(low, 1.0), np.nextafter(high, 0)]).tolist() == [name, name]
 
@@ -56,7 +58,24 @@ def test_an_ads_address_as_reference_becomes_an_article():
     entry = cite(Table({"reference": [address]})).split("\n\n")[1]
     assert entry.startswith("@article{2017A&A...603A..29A")
     assert "volume = {603}" in entry
-    assert "pages = {29}" in entry
+    assert "pages = {A29}" in entry
+    assert r"journal = {A\&A}" in entry
+
+
+@pytest.mark.parametrize(
+    ("citation", "bibcode"),
+    [
+        ("Condon et al. 1998, AJ, 115, 1693", "1998AJ....115.1693C"),
+        ("Abdo A. A., et al., 2011, ApJ, 736, 131", "2011ApJ...736..131A"),
+        ("Martin D. C., et al., 2005, ApJ, 619, L1", "2005ApJ...619L...1M"),
+        ("Ahnen M. L., et al., 2017, A&A, 603, A29", "2017A&A...603A..29A"),
+        ("Bellm et al. 2019 PASP 131 018002", ""),
+        ("made up", ""),
+    ],
+)
+def test_the_bibcode_that_a_citation_spells_out(citation, bibcode):
+    entries = cite(Table({"reference": [citation]})).split("\n\n")[1:]
+    assert entries[0].startswith(f"@article{{{bibcode}," if bibcode else "@misc{mmdc-")
 
 
 # ---------------------------------------------------------------- sources

@@ -125,7 +125,7 @@ def test_a_radius_that_is_no_angle(value):
 
 @pytest.mark.parametrize("value", [-1 * u.arcsec, 181 * u.deg, np.nan * u.deg, np.inf * u.deg])
 def test_a_radius_out_of_range(value):
-    with pytest.raises(InvalidRequestError, match="radius: .*outside 0 to 180 deg"):
+    with pytest.raises(InvalidRequestError, match=r"radius: .*outside 0 to 180 deg"):
         as_radius(value)
 
 
@@ -145,7 +145,7 @@ def test_dates_in_every_form():
 
 @pytest.mark.parametrize("value", ["soon", np.nan, np.inf, 5 * u.m, object()])
 def test_what_is_no_date(value):
-    with pytest.raises(ValueError, match="t: .* is no date"):
+    with pytest.raises(ValueError, match=r"t: .* is no date"):
         as_mjd(value, parameter="t")
 
 

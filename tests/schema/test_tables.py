@@ -80,9 +80,7 @@ def test_no_rows_still_have_all_columns_and_units():
 
 
 def _observation(**values):
-    row = dict.fromkeys(
-        (c.wire for c in OBSERVATION if c.wire not in ("citation", "bibcode", "url"))
-    )
+    row = dict.fromkeys(c.wire for c in OBSERVATION if c.wire not in ("citation", "bibcode", "url"))
     row |= {"id": 1, "catalog": "ZTF", "ra": 1.0, "dec": 2.0, "flux": 3.0, "sky_identifier": 4}
     row |= {"is_lightcurve": True, "is_upper_limit": False, "reference": None}
     return row | values

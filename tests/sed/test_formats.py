@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from astroquery_mmdc.exceptions import InvalidRequestError, ParseError
@@ -237,8 +238,8 @@ def test_ivoa_has_utypes_and_reads_other_units():
 
 def test_ivoa_says_what_it_cannot_hold():
     sed = EXPECTED.copy()
-    sed["when"] = sed.time_start
-    with pytest.warns(FormatLossWarning, match="when of 6 rows"):
+    sed["where"] = SkyCoord(np.arange(6.0), np.zeros(6), unit="deg")
+    with pytest.warns(FormatLossWarning, match="where of 6 rows"):
         sed.write(io.BytesIO(), format="ivoa")
 
 
@@ -381,8 +382,8 @@ def test_own_columns_go_along(tmp_path):
 
 def test_parquet_says_what_it_cannot_hold_and_refuses_rubbish(tmp_path):
     sed = EXPECTED.copy()
-    sed["when"] = sed.time_start
-    with pytest.warns(FormatLossWarning, match="when of 6 rows"):
+    sed["where"] = SkyCoord(np.arange(6.0), np.zeros(6), unit="deg")
+    with pytest.warns(FormatLossWarning, match="where of 6 rows"):
         sed.write(tmp_path / "x.parquet")
     assert_same(SED.read(tmp_path / "x.parquet"), EXPECTED, STANDARD)
     (tmp_path / "y.parquet").write_bytes(b"PAR1 rubbish")

@@ -12,7 +12,7 @@ from astropy.table import QTable, vstack
 from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.sed.build import filled, text
 from astroquery_mmdc.sed.core import SED
-from astroquery_mmdc.sed.files import atomic_path
+from astroquery_mmdc.sed.files import new_file
 from astroquery_mmdc.sed.formats.base import FLUX, Dialect, register, warn_losses
 from astroquery_mmdc.sed.formats.companions import (
     add_companions,
@@ -134,7 +134,7 @@ def write_gammapy_groups(
     paths = []
     for name, table in to_gammapy_groups(sed, ul_conf=ul_conf).items():
         path = folder / f"{file_name(name)}.ecsv"
-        with atomic_path(path, overwrite=overwrite) as temporary:
+        with new_file(path, overwrite=overwrite) as temporary:
             write_table(table, temporary)
         paths.append(path)
     return paths

@@ -6,12 +6,10 @@ import io
 import json
 from typing import Any
 
-import numpy as np
 from astropy import units as u
 from astropy.table import Column, MaskedColumn, QTable
 
 from astroquery_mmdc.exceptions import ParseError
-from astroquery_mmdc.sed.build import filled, text
 from astroquery_mmdc.sed.core import SED
 from astroquery_mmdc.sed.formats.base import (
     Dialect,
@@ -28,7 +26,6 @@ from astroquery_mmdc.sed.formats.gadf import is_flux_points
 __all__: list[str] = []
 
 _FITS_KEY = "SEDMETA"
-_PARQUET_KEY = b"astroquery_mmdc.sed"
 
 
 # ---------------------------------------------------------------- ECSV
@@ -66,42 +63,23 @@ def _read_fits(source: Any) -> SED:
 
 
 def _write_parquet(sed: SED, target: Any, *, overwrite: bool = False) -> None:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    arrays, fields = [], []
-    for name in sed.colnames:
-        column = sed[name]
-        values = _values(column)
-        if values is None:
-            msg = f"parquet cannot hold: {name} of {len(sed)} rows; ECSV holds everything"
-            warn_loss(msg)
-            continue
-        missing = np.broadcast_to(np.asarray(getattr(column, "mask", False)), len(sed))
-        arrays.append(pa.array(values, mask=missing))
-        facts = {"unit": str(column.unit or ""), "description": column.info.description or ""}
-        fields.append(pa.field(name, arrays[-1].type, metadata=facts))
-    meta = json.dumps(dict(sed.meta), default=str).encode()
-    table = pa.table(arrays, schema=pa.schema(fields, metadata={_PARQUET_KEY: meta}))
+    from astroquery_mmdc.schema.arrow import table_to_arrow
+
+    table, left_out = table_to_arrow(sed)
+    for name in left_out:
+        warn_loss(f"parquet cannot hold: {name} of {len(sed)} rows; ECSV holds everything")
     content = io.BytesIO()
     pq.write_table(table, content)
     write_bytes(target, content.getvalue(), overwrite=overwrite)
 
 
-def _values(column: Any) -> Any:
-    """Return plain values, None for columns of a kind that Parquet does not know."""
-    if getattr(column, "unit", None) is not None:
-        return filled(column)
-    if not isinstance(column, Column):
-        return None
-    if column.dtype.kind in "SU":
-        return text(column).astype(object)
-    return np.ma.getdata(column) if column.dtype.kind in "biuf" else None
-
-
 def _read_parquet(source: Any) -> SED:
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+    from astroquery_mmdc.schema.arrow import META_KEY
 
     try:
         table = pq.read_table(io.BytesIO(read_bytes(source)))
@@ -114,7 +92,7 @@ def _read_parquet(source: Any) -> SED:
         unit = facts.get(b"unit", b"").decode()
         columns[field.name] = _column(column, unit)
         columns[field.name].info.description = facts.get(b"description", b"").decode() or None
-    meta = json.loads((table.schema.metadata or {}).get(_PARQUET_KEY, b"{}"))
+    meta = json.loads((table.schema.metadata or {}).get(META_KEY, b"{}"))
     return SED(columns, meta=meta)
 
 

@@ -11,7 +11,7 @@ from astropy import units as u
 from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.sed.build import filled, text
 from astroquery_mmdc.sed.core import SED
-from astroquery_mmdc.sed.files import atomic_path
+from astroquery_mmdc.sed.files import new_file
 from astroquery_mmdc.sed.formats.base import Dialect, number, register, warn_losses, write_text
 from astroquery_mmdc.sed.formats.gadf import file_name
 from astroquery_mmdc.sed.formats.groups import spectra, unique_energies
@@ -93,7 +93,7 @@ def write_xspec_groups(sed: SED, directory: str | Path, *, overwrite: bool = Fal
     paths = []
     for name, part in spectra(_usable(sed)).items():
         path = folder / f"{file_name(name)}.txt"
-        with atomic_path(path, overwrite=overwrite) as temporary:
+        with new_file(path, overwrite=overwrite) as temporary:
             write_text(temporary, to_xspec_text(part))
         paths.append(path)
     return paths
