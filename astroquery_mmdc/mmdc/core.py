@@ -9,7 +9,17 @@ from typing import Any
 from astropy.config import paths
 from astroquery.query import BaseQuery
 
-from astroquery_mmdc.mmdc import fits, jobs, listings, models, names, observations, sed, source
+from astroquery_mmdc.mmdc import (
+    downloads,
+    fits,
+    jobs,
+    listings,
+    models,
+    names,
+    observations,
+    sed,
+    source,
+)
 from astroquery_mmdc.mmdc import swift as swift_analysis
 from astroquery_mmdc.net import ServiceClient, twins
 from astroquery_mmdc.net.journal import Journal
@@ -89,6 +99,7 @@ class MMDCClass(BaseQuery):
     resolve_name, resolve_name_async = twins(names.resolve_name)
     run_model, run_model_async = twins(models.run_model)
     fit_model, fit_model_async = twins(fits.fit_model)
+    download_files, download_files_async = twins(downloads.download_files)
     validate_csv, validate_csv_async = twins(fits.validate_csv)
     csv_to_json, csv_to_json_async = twins(fits.csv_to_json)
     analyze_swift, analyze_swift_async = twins(swift_analysis.analyze_swift)

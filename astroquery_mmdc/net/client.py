@@ -140,6 +140,8 @@ class ServiceClient:
         Who asks.
     timeout : float or None
         Seconds to wait for the first byte; None reads ``conf.timeout``.
+    use_key : bool
+        Whether a key is sent at all; False for hosts other than the service.
     """
 
     url: str | None = None
@@ -147,6 +149,7 @@ class ServiceClient:
     app: str | None = None
     end_user: str | None = None
     timeout: float | None = None
+    use_key: bool = True
     _found_key: dict[str, str | None] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -269,6 +272,8 @@ class ServiceClient:
     def _headers(self) -> dict[str, str]:
         headers = identity_headers(app=self.app, end_user=self.end_user)
         server = self.server
+        if not self.use_key:
+            return headers
         if server not in self._found_key:
             self._found_key[server] = find_api_key(self.api_key, server)
         key = self._found_key[server]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from astroquery_mmdc.exceptions import (
     JobTimeoutError,
     ParseError,
     ServiceError,
+    ServiceUnavailableError,
 )
 from astroquery_mmdc.modeling import MODELS, check_parameters
 
@@ -182,6 +185,76 @@ def test_a_result_with_a_link_is_complete_whatever_its_status(modeller, faults):
     body = b'{"status": "running", "model_type": "SSC", "pdf_link": "http://x/y.pdf", "z": 1.0}'
     faults.add("/api/modeling/batch_result/", status=200, body=body)
     assert modeller.fit_model(io.StringIO(CSV), "SSC", z=1).links == {"pdf": "http://x/y.pdf"}
+
+
+# ---------------------------------------------------------------- files of a fit
+
+
+def test_the_files_of_a_fit(modeller, tmp_path):
+    result = modeller.fit_model(io.StringIO(CSV), "SSC", z=0.031)
+    paths = modeller.download_files(result, tmp_path)
+    assert paths["pdf"].read_bytes() == b"%PDF-1.4"
+    assert paths["best_parameters"].suffix == ".csv"
+    assert len(list(tmp_path.iterdir())) == 3
+    with pytest.raises(InvalidRequestError, match=r"folder: .* exists; .* overwrite=True"):
+        modeller.download_files(result, tmp_path)
+    assert modeller.download_files(result, tmp_path, overwrite=True) == paths
+
+
+def test_a_download_that_breaks_off_leaves_nothing(modeller, faults, tmp_path):
+    result = modeller.fit_model(io.StringIO(CSV), "SSC", z=0.031)
+    from urllib.parse import urlsplit
+
+    faults.add(urlsplit(result.links["pdf"]).path, truncate=3)
+    with pytest.raises(ServiceUnavailableError):
+        modeller.download_files(result, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def another_host():
+    """A web server that remembers all headers, secrets too."""
+    seen = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append({name.lower(): value for name, value in self.headers.items()})
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}", seen
+        running.shutdown()
+        thread.join()
+
+
+def test_another_host_gets_no_key(modelling, another_host, tmp_path):
+    url, seen = another_host
+    mmdc = MMDCClass(modelling.url, api_key="SECRET", end_user="me", app="tests")
+    result = MMDCClass(modelling.url, app="tests").fit_model(io.StringIO(CSV), "SSC", z=0.031)
+    result.links.clear()
+    result.links["pdf"] = f"{url}/x.pdf"
+    result.meta["mmdc"]["job_id"] = "../../evil"
+    paths = mmdc.download_files(result, tmp_path)
+    assert paths["pdf"] == tmp_path / "fit_evil_pdf.pdf"
+    assert paths["pdf"].read_bytes() == b"ok"
+    assert not {"x-api-key", "x-mmdc-end-user"} & set(seen[0])
+    result.links["pdf"] = f"{url}/y.pdf"
+    MMDCClass(url, api_key="SECRET", end_user="me").download_files(result, tmp_path, overwrite=True)
+    assert seen[-1]["x-api-key"] == "SECRET"
+
+
+def test_a_folder_that_is_not_there(modeller, tmp_path):
+    result = modeller.fit_model(io.StringIO(CSV), "SSC", z=0.031)
+    with pytest.raises(InvalidRequestError, match=r"folder: .* is no folder"):
+        modeller.download_files(result, tmp_path / "no")
 
 
 # ---------------------------------------------------------------- CSV files
