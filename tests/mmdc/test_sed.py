@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -184,6 +185,15 @@ def test_a_broken_journal_entry_is_passed_over(mmdc):
     mmdc.query_sed(MRK421)
     (mmdc.cache_dir / "jobs" / "broken.json").write_text("{")
     assert len(mmdc.list_jobs()) == 1
+
+
+def test_two_jobs_in_flight_and_no_more(mmdc, faults):
+    """The service allows two: four jobs of 0.4 s take at least 0.8 s."""
+    faults.add("/api/sed/", latency=0.4)
+    started = time.monotonic()
+    handles = [mmdc.query_sed_async("Mrk 421") for _ in range(4)]
+    assert len({len(handle.get_data()) for handle in handles}) == 1
+    assert time.monotonic() - started >= 0.8
 
 
 # ---------------------------------------------------------------- jobs that fail
