@@ -98,8 +98,12 @@ def _short_warnings() -> Iterator[None]:
     def echo(message: Warning | str, *_: Any, **__: Any) -> None:
         click.echo(f"warning: {message}", err=True)
 
+    from astropy.utils.exceptions import AstropyWarning
+
     with warnings.catch_warnings():
-        warnings.simplefilter("default")
+        # What libraries tell their developers is no news for people at a terminal.
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("default", AstropyWarning)
         warnings.showwarning = echo
         yield
 
@@ -163,7 +167,8 @@ def write_table(table: Table, path: Path) -> None:
             _write_parquet(table, temporary)
     elif ending in _FORMATS:
         with atomic_path(path) as temporary:
-            _plain(table, ending).write(temporary, format=_FORMATS[ending])
+            # As text: astropy 6.1 takes no Path for a VOTable.
+            _plain(table, ending).write(str(temporary), format=_FORMATS[ending])
     else:
         endings = " ".join([*_FORMATS, ".parquet", ".json"])
         msg = f"output: {ending!r} is no known ending; use {endings}"

@@ -70,8 +70,8 @@ def list_bands(self: MMDCClass) -> QTable:
     Examples
     --------
     >>> from astroquery_mmdc import MMDC
-    >>> MMDC.list_bands()["band"][0]
-    np.str_('radio_waves')
+    >>> MMDC.list_bands()["band"].tolist()[:2]
+    ['radio_waves', 'microwaves']
     """
     return QTable(
         {
