@@ -82,6 +82,24 @@ class Conf(config.ConfigNamespace):
         cfgtype="string_list",
         module="astroquery_mmdc",
     )
+    cache = config.ConfigItem(
+        True,
+        "Remember observations on disk and answer from there what is known.",
+        cfgtype="boolean",
+        module="astroquery_mmdc",
+    )
+    cache_timeout = config.ConfigItem(
+        604800.0,
+        "Seconds after which remembered observations are asked again; -1 means never.",
+        cfgtype="float",
+        module="astroquery_mmdc",
+    )
+    stale_if_error = config.ConfigItem(
+        True,
+        "Answer with older observations where the service cannot be reached, with a warning.",
+        cfgtype="boolean",
+        module="astroquery_mmdc",
+    )
     offline = config.ConfigItem(
         False,
         "Never use the network: what is not held locally raises OfflineError.",

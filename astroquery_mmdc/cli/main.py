@@ -20,6 +20,7 @@ _COMMANDS = {
     "catalogs": ("astroquery_mmdc.cli.lists", "Known catalogues."),
     "parameters": ("astroquery_mmdc.cli.lists", "Parameters of a model."),
     "jobs": ("astroquery_mmdc.cli.lists", "Jobs that were started, and taking one up again."),
+    "cache": ("astroquery_mmdc.cli.cache", "What is held on this machine."),
     "convert": ("astroquery_mmdc.cli.files", "Convert an SED file to another format."),
     "serve": ("astroquery_mmdc.cli.serve", "Serve data here, as the MMDC service does."),
 }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from astropy.config import paths
 from astroquery.query import BaseQuery
 
+from astroquery_mmdc._config import conf
 from astroquery_mmdc.mmdc import (
     downloads,
     fits,
@@ -21,6 +24,7 @@ from astroquery_mmdc.mmdc import (
     source,
 )
 from astroquery_mmdc.mmdc import swift as swift_analysis
+from astroquery_mmdc.mmdc.cache import Cache
 from astroquery_mmdc.net import ServiceClient, twins
 from astroquery_mmdc.net.journal import Journal
 
@@ -70,6 +74,7 @@ class MMDCClass(BaseQuery):
         super().__init__()
         self.client = ServiceClient(url, api_key, app, end_user, timeout)
         self.swift_interval = 60.0
+        self.cache = Cache(self)
         self._cache_dir = cache_dir
 
     def __call__(self, *args: Any, **kwargs: Any) -> MMDCClass:
@@ -84,6 +89,19 @@ class MMDCClass(BaseQuery):
         """Folder for what is remembered."""
         folder = self._cache_dir or os.environ.get("MMDC_CACHE_DIR")
         return Path(folder) if folder else Path(paths.get_cache_dir()) / "astroquery_mmdc"
+
+    def remembers(self, cache: bool | None) -> bool:
+        """Return whether observations of this service are remembered.
+
+        A server on this machine is not, unless the query or a ``cache_dir`` asks for it: it may
+        serve other data tomorrow.
+        """
+        if cache is not None:
+            return cache
+        if not conf.cache:
+            return False
+        host = urlsplit(self.client.server).hostname or ""
+        return self._cache_dir is not None or not _is_loopback(host)
 
     @property
     def journal(self) -> Journal:
@@ -110,6 +128,13 @@ class MMDCClass(BaseQuery):
     list_bands = listings.list_bands
     list_models = listings.list_models
     list_parameters = listings.list_parameters
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 MMDC = MMDCClass()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Iterable
+from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from astroquery_mmdc.schema.tables import observations_from_rows
 from astroquery_mmdc.schema.wire import Limit, Path
 
 if TYPE_CHECKING:
+    from astroquery_mmdc.mmdc import remembered
     from astroquery_mmdc.mmdc.core import MMDCClass
 
 __all__ = ["query_criteria", "query_lightcurve", "query_object", "query_region"]
@@ -55,6 +57,8 @@ def query_region(
     mjd_max: Time | float | None = None,
     ordering: str | None = None,
     row_limit: int | None = None,
+    cache: bool | None = None,
+    refresh: bool = False,
     get_query_payload: bool = False,
 ) -> QTable | Coroutine[Any, Any, QTable]:
     """Get the observations around one position or many.
@@ -82,6 +86,11 @@ def query_region(
         ``"sep_arcsec"``, ...
     row_limit : int, optional
         Largest number of rows for each position; -1 means all. Default ``conf.row_limit``.
+    cache : bool, optional
+        Whether to remember the answer and to use what is remembered. By default as ``conf.cache``
+        says, but a server on this machine is asked every time, since its data may change.
+    refresh : bool, optional
+        Ask again for what is remembered.
     get_query_payload : bool, optional
         Return what would be sent instead of sending it.
 
@@ -120,7 +129,7 @@ def query_region(
         row_limit=row_limit,
     )
     targets = as_targets(coordinates)
-    return _cones(self, job, targets, as_radius(radius), filters, get_query_payload)
+    return _cones(self, job, targets, as_radius(radius), filters, get_query_payload, cache, refresh)
 
 
 def query_object(
@@ -138,6 +147,8 @@ def query_object(
     mjd_max: Time | float | None = None,
     ordering: str | None = None,
     row_limit: int | None = None,
+    cache: bool | None = None,
+    refresh: bool = False,
     get_query_payload: bool = False,
 ) -> QTable | Coroutine[Any, Any, QTable]:
     """Get the observations of a source by its name.
@@ -150,7 +161,7 @@ def query_object(
         Radius around the resolved position. Default 5 arcsec.
     catalog, filter_band, is_lightcurve, is_upper_limit, obsid, mjd_min, mjd_max, ordering
         As in `query_region`.
-    row_limit, get_query_payload
+    row_limit, cache, refresh, get_query_payload
         As in `query_region`.
 
     Returns
@@ -177,6 +188,8 @@ def query_object(
         mjd_max=mjd_max,
         ordering=ordering,
         row_limit=row_limit,
+        cache=cache,
+        refresh=refresh,
         get_query_payload=get_query_payload,
     )
 
@@ -246,6 +259,8 @@ def query_lightcurve(
     mjd_min: Time | float | None = None,
     mjd_max: Time | float | None = None,
     row_limit: int | None = None,
+    cache: bool | None = None,
+    refresh: bool = False,
     get_query_payload: bool = False,
 ) -> QTable | Coroutine[Any, Any, QTable]:
     """Get light curves around one position or many, sorted by time.
@@ -256,7 +271,7 @@ def query_lightcurve(
         As in `query_region`.
     catalog, filter_band, is_upper_limit, obsid, mjd_min, mjd_max
         As in `query_region`.
-    row_limit, get_query_payload
+    row_limit, cache, refresh, get_query_payload
         As in `query_region`.
 
     Returns
@@ -284,13 +299,19 @@ def query_lightcurve(
         row_limit=row_limit,
     )
     targets = as_targets(coordinates)
-    cones = _cones(self, job, targets, as_radius(radius), filters, get_query_payload)
-    return cones if isinstance(cones, dict | list) else _as_lightcurve(cones)
+    outcome = _cones(
+        self, job, targets, as_radius(radius), filters, get_query_payload, cache, refresh
+    )
+    return _lightcurve_later(outcome) if iscoroutine(outcome) else _as_lightcurve(outcome)
 
 
-async def _as_lightcurve(observations: Coroutine[Any, Any, Any]) -> Any:
-    table = await observations
+async def _lightcurve_later(observations: Coroutine[Any, Any, Any]) -> Any:
+    return _as_lightcurve(await observations)
+
+
+def _as_lightcurve(table: Any) -> Any:
     if not isinstance(table, QTable):
+        # The payload of the query.
         return table
     mjd = table["mjd_mid"]
     missing = np.asarray(getattr(mjd, "mask", np.zeros(len(mjd), bool)))
@@ -315,13 +336,24 @@ def _cones(
     targets: Targets,
     radius: u.Quantity,
     filters: Filters,
-    get_query_payload: bool,
+    *options: bool | None,
 ) -> Any:
     if targets.coordinates is None:
-        return _resolved_cones(self, job, targets, radius, filters, get_query_payload)
+        return _resolved_cones(self, job, targets, radius, filters, *options)
     payloads = _payloads(targets.coordinates, radius, filters)
+    get_query_payload, cache, refresh = options
     if get_query_payload:
         return payloads[0] if targets.is_scalar else payloads
+    if self.remembers(cache):
+        # Only here: it loads pyarrow, which a client that remembers nothing does not need.
+        from astroquery_mmdc.mmdc import remembered
+
+        cones = remembered.Cones.of(targets.coordinates, radius, filters)
+        outcome = remembered.known_or_fetched(self, job, cones, refresh=bool(refresh))
+        if isinstance(outcome, tuple):
+            return _recalled(self, job, outcome, payloads, targets, cones)
+        if outcome is not None:
+            return _recalled_later(self, job, outcome, payloads, targets, cones)
     return _fetch(
         self,
         job,
@@ -333,11 +365,43 @@ def _cones(
     )
 
 
+def _recalled(
+    self: MMDCClass,
+    job: Job,
+    outcome: remembered.Answer,
+    payloads: list[Payload],
+    targets: Targets,
+    cones: remembered.Cones,
+) -> QTable:
+    from astroquery_mmdc.mmdc import remembered
+
+    table, index = outcome
+    when = remembered.retrieved(self.cache.store, cones)
+    return _finished(
+        self,
+        job,
+        table,
+        index,
+        payloads,
+        targets.is_scalar,
+        targets.positions,
+        targets.names,
+        from_cache=True,
+        retrieved=when,
+    )
+
+
+async def _recalled_later(
+    self: MMDCClass, job: Job, outcome: Coroutine[Any, Any, remembered.Answer], *args: Any
+) -> QTable:
+    return _recalled(self, job, await outcome, *args)
+
+
 async def _resolved_cones(
     self: MMDCClass, job: Job, targets: Targets, *args: Any
 ) -> QTable | Payload | list[Payload]:
     outcome = _cones(self, job, await resolve_targets(self, job, targets), *args)
-    return outcome if isinstance(outcome, dict | list) else await outcome
+    return await outcome if iscoroutine(outcome) else outcome
 
 
 def _payloads(coordinates: SkyCoord, radius: u.Quantity, filters: Filters) -> list[Payload]:
@@ -358,18 +422,37 @@ async def _fetch(
     names: tuple[str | None, ...] = (),
 ) -> QTable:
     answers = await gather(_rows(self, job, payload, filters) for payload in payloads)
-    table = observations_from_rows(row for rows in answers for row in rows)
+    table = observations_from_rows([row for rows in answers for row in rows])
     index = np.repeat(np.arange(len(answers)), [len(rows) for rows in answers])
+    return _finished(self, job, table, index, payloads, is_scalar, positions, names)
+
+
+def _finished(
+    self: MMDCClass,
+    job: Job,
+    table: QTable,
+    index: Any,
+    payloads: list[Payload],
+    is_scalar: bool,
+    positions: SkyCoord | None,
+    names: tuple[str | None, ...],
+    **facts: Any,
+) -> QTable:
+    """Add what the rows do not hold: the index of the query, separations, provenance."""
     if positions is not None:
         _add_separation(table, positions[index])
     if not is_scalar:
         table.add_column(index, name="query_index", index=0)
         table["query_index"].info.description = "Index of the position in the query"
+    query = payloads[0] if is_scalar else {**payloads[0], "targets": len(payloads)}
+    if not is_scalar:
+        query = {name: value for name, value in query.items() if name not in ("ra", "dec")}
     table.meta["mmdc"] = provenance(
         service=self.client.server,
         endpoint=Path.OBSERVATIONS,
-        query=payloads[0] if is_scalar else {"targets": len(payloads), **filters.payload},
+        query=query,
         names=[name for name in names if name] or None,
+        **facts,
     )
     if not len(table):
         job.warn(_nothing_found(payloads), NoResultsWarning)

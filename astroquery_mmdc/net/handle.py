@@ -12,7 +12,7 @@ from astroquery_mmdc.exceptions import JobTimeoutError
 from astroquery_mmdc.net import portal
 from astroquery_mmdc.net.jobs import Job
 
-__all__ = ["QueryHandle", "twins"]
+__all__ = ["QueryHandle", "twins", "wait"]
 
 P = ParamSpec("P")
 S = TypeVar("S")
@@ -130,7 +130,7 @@ def twins(
         try:
             outcome = verb(self, job, *args, **kwargs)
             if inspect.iscoroutine(outcome):
-                outcome = _wait(portal.start(outcome))
+                outcome = wait(portal.start(outcome))
         finally:
             job.emit_warnings()
         return outcome  # type: ignore[return-value]
@@ -150,11 +150,12 @@ def twins(
     return blocking, starting
 
 
-def _wait(future: Future[T]) -> T:
+def wait(future: Future[T]) -> T:
+    """Return the result of a coroutine on the loop; on an error or Ctrl-C it is cancelled."""
     try:
         return future.result()
     except BaseException:
-        # Also on Ctrl-C: what nobody waits for any more must not go on in the background.
+        # What nobody waits for any more must not go on in the background.
         future.cancel()
         raise
 

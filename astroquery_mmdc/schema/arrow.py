@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from astropy.table import Table
 from astropy.time import Time
+from msgspec import to_builtins
 
+from astroquery_mmdc.exceptions import ParseError
 from astroquery_mmdc.schema.columns import OBSERVATION, REFERENCE_FIELDS
 from astroquery_mmdc.schema.tables import wire_values
 
-__all__ = ["META_KEY", "OBSERVATION_SCHEMA", "table_to_arrow"]
+__all__ = ["META_KEY", "OBSERVATION_SCHEMA", "rows_to_arrow", "table_to_arrow"]
 
 META_KEY = b"astroquery_mmdc.meta"
 """Key of a table's ``meta``, as JSON, in the metadata of a Parquet file."""
@@ -29,6 +33,27 @@ OBSERVATION_SCHEMA = pa.schema(
     + [pa.field("reference", pa.struct([(field, pa.string()) for field in REFERENCE_FIELDS]))]
 )
 """One row of ``/api/observations/``; the reference stays the struct that the service sends."""
+
+
+def rows_to_arrow(rows: Sequence[Any]) -> pa.Table:
+    """Return rows as `decode_rows` gives them as Arrow, in the service's form.
+
+    Raises
+    ------
+    ParseError
+        A value that every row must have is missing.
+    """
+    arrays = []
+    for field in OBSERVATION_SCHEMA:
+        if field.name == "reference":
+            values = [None if r.reference is None else to_builtins(r.reference) for r in rows]
+        else:
+            values = list(map(attrgetter(field.name), rows))
+        arrays.append(pa.array(values, type=field.type))
+        if not field.nullable and arrays[-1].null_count:
+            msg = f"{field.name}: row {values.index(None)} has no value, but one is required"
+            raise ParseError(msg)
+    return pa.table(arrays, schema=OBSERVATION_SCHEMA)
 
 
 def table_to_arrow(table: Table) -> tuple[pa.Table, list[str]]:

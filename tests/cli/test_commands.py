@@ -156,6 +156,23 @@ def test_every_command_has_help(run, command):
     assert "Usage: mmdc" in done.stdout
 
 
+def test_the_cache_from_a_terminal(run, tmp_path):
+    def here(*arguments):
+        done = run("cache", *arguments, MMDC_CACHE_DIR=str(tmp_path / "kept"))
+        assert "Traceback" not in done.stderr
+        return done
+
+    assert here("prefetch", "Mrk 421").stdout.startswith("105 rows by 1 questions")
+    (tmp_path / "names.txt").write_text("Mrk 421\n# a comment\nMrk 501\n")
+    assert "1 parts were known" in here("prefetch", "@names.txt").stdout
+    assert here("verify").returncode == 0
+    assert here("compact").returncode == 0
+    assert json.loads(here("info", "--json").stdout)["rows"] == 225
+    assert here("export", "all.zip").returncode == 0
+    assert here("clear", "--yes").returncode == 0
+    assert here("import", "all.zip").stdout.strip() == "225 rows"
+
+
 # ---------------------------------------------------------------- a real terminal
 
 

@@ -1,0 +1,63 @@
+"""What a store holds, in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from astroquery_mmdc.cache.layout import MAX_KEY, Layout
+from astroquery_mmdc.cache.loading import Loader
+from astroquery_mmdc.cache.manifest import SCHEMA_VERSION, Manifest
+
+__all__ = ["describe"]
+
+
+def describe(layout: Layout, manifest: Manifest, loader: Loader) -> dict[str, Any]:
+    """Return what a store holds.
+
+    Returns
+    -------
+    dict
+        ``folder``, ``schema_version``, ``rows`` (those that queries can find), ``generation`` and
+        its ``tiles``, ``open_segments`` (fetches since), ``bytes`` of ``data``, ``index`` and
+        ``manifest``, ``coverage`` (for each filter key the fraction of the ``sky`` and the
+        ``oldest`` and ``newest`` fetch, in seconds since 1970), ``segments`` and ``ranges``.
+    """
+    snapshot = loader.snapshot()
+    state = manifest.state()
+    generation = snapshot.generation
+    folders = [layout.deltas, *([layout.generation(generation.path)] if generation else [])]
+    return {
+        "folder": str(layout.root),
+        "schema_version": SCHEMA_VERSION,
+        "rows": sum(len(part) - len(part.dead) for part in snapshot.parts),
+        "generation": generation.path if generation else None,
+        "tiles": len(snapshot.tiles),
+        "open_segments": len(state.segments),
+        "bytes": {
+            "data": _bytes(folders),
+            "index": _bytes([layout.indexes]),
+            "manifest": layout.manifest.stat().st_size,
+        },
+        "coverage": _coverage(loader),
+        **manifest.counts(),
+    }
+
+
+def _bytes(folders: Iterable[Path]) -> int:
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    # A file may have several names, one in each generation.
+    return sum({stat.st_ino: stat.st_size for stat in (path.stat() for path in files)}.values())
+
+
+def _coverage(loader: Loader) -> dict[str, dict[str, float]]:
+    return {
+        key: {
+            "sky": float((timeline.ranges[:, 1] - timeline.ranges[:, 0]).sum() / MAX_KEY),
+            "oldest": float(timeline.fetched.min()),
+            "newest": float(timeline.fetched.max()),
+        }
+        for key, timeline in loader.coverage().timelines.items()
+        if len(timeline.ranges)
+    }

@@ -1,0 +1,198 @@
+"""Writing a generation: a HATS catalogue, tile by tile along the sky."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from astroquery_mmdc._files import write_atomic
+from astroquery_mmdc.cache.errors import CacheError
+from astroquery_mmdc.cache.files import checksum, link_or_copy, sync, sync_folder
+from astroquery_mmdc.cache.layout import KEY, STORE_SCHEMA, Tile
+from astroquery_mmdc.cache.manifest import FileRecord
+from astroquery_mmdc.schema.arrow import OBSERVATION_SCHEMA
+from astroquery_mmdc.schema.columns import REFERENCE_FIELDS
+
+__all__ = ["CODED", "CatalogWriter", "read_tile", "write_collection", "write_rows"]
+
+NAME = "observations"
+ROW_GROUP = 8192
+"""Rows of a row group: small cones read little, and it costs a few percent of space."""
+
+_COMPRESSION = {"compression": "zstd", "compression_level": 1}
+CODED = ["catalog", "filter_band", *(f"reference.{name}" for name in REFERENCE_FIELDS)]
+"""Paths of the columns that are read as codes, which is several times faster."""
+
+_DICTIONARY = [*CODED, "obsid", "ra", "dec", "frequency"]
+# Keys rise slowly inside a tile, ids and times of creation have much in common.
+_ENCODING = {
+    KEY: "DELTA_BINARY_PACKED",
+    "sky_identifier": "DELTA_BINARY_PACKED",
+    "id": "DELTA_BINARY_PACKED",
+}
+
+_FILE_SCHEMA = OBSERVATION_SCHEMA.append(STORE_SCHEMA.field(KEY))
+
+
+def write_rows(path: Path, table: pa.Table) -> None:
+    """Write sorted rows as Parquet and wait until they are on the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(
+        table,
+        path,
+        row_group_size=ROW_GROUP,
+        use_dictionary=_DICTIONARY,
+        column_encoding=_ENCODING,
+        write_statistics=True,
+        # Others shall read texts, not codes, which few readers know inside of a struct.
+        store_schema=False,
+        **_COMPRESSION,
+    )
+    sync(path)
+
+
+def read_tile(path: Path, expected: str | None) -> pa.Table:
+    """Read a Parquet file of rows.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    expected : str or None
+        Its checksum, None if there is none.
+
+    Raises
+    ------
+    CacheError
+        The file is damaged.
+    """
+    # A flipped bit can look like other values: Parquet alone would not notice.
+    if expected is not None and checksum(path) != expected:
+        msg = f"{path} is damaged; run verify(repair=True), or clear() and fetch again"
+        raise CacheError(msg)
+    try:
+        with pq.ParquetFile(path, read_dictionary=CODED) as opened:
+            # Codes inside a struct can be read from one row group at a time only.
+            groups = [opened.read_row_group(n) for n in range(opened.num_row_groups)]
+        tables = [group.cast(STORE_SCHEMA) for group in groups]
+        return pa.concat_tables(tables) if tables else STORE_SCHEMA.empty_table()
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException) as err:
+        msg = f"{path} is damaged ({err}); run verify(repair=True), or clear() and fetch again"
+        raise CacheError(msg) from err
+
+
+class CatalogWriter:
+    """Writes a HATS catalogue.
+
+    Parameters
+    ----------
+    folder : Path
+        The catalogue; must not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._dataset = folder / "dataset"
+        self._dataset.mkdir(parents=True)
+        self._tiles: list[Tile] = []
+        self._metadata: list[pq.FileMetaData] = []
+        self._records: list[FileRecord] = []
+
+    def add(self, tile: Tile, table: pa.Table) -> None:
+        """Write a tile."""
+        path = self._dataset / tile.path
+        write_rows(path, table)
+        self._records.append(FileRecord(f"dataset/{tile.path}", checksum(path)))
+        self._enter(tile, pq.read_metadata(path))
+
+    def keep(self, tile: Tile, folder: Path, known: str | None) -> None:
+        """Take over a tile that has not changed from another catalogue, with its checksum."""
+        path = self._dataset / tile.path
+        link_or_copy(folder / "dataset" / tile.path, path)
+        self._records.append(FileRecord(f"dataset/{tile.path}", known or checksum(path)))
+        self._enter(tile, pq.read_metadata(path))
+
+    def _enter(self, tile: Tile, metadata: pq.FileMetaData) -> None:
+        metadata.set_file_path(tile.path)
+        self._tiles.append(tile)
+        self._metadata.append(metadata)
+
+    def finish(self) -> list[FileRecord]:
+        """Write what describes the tiles; return every file with its checksum."""
+        self._write_metadata()
+        self._write_partitions()
+        self._write_properties()
+        described = ["dataset/_metadata", "dataset/_common_metadata", "partition_info.csv"]
+        for name in [*described, "hats.properties"]:
+            sync(self._folder / name)
+            self._records.append(FileRecord(name, checksum(self._folder / name)))
+        for folder in {(self._dataset / tile.path).parent for tile in self._tiles}:
+            sync_folder(folder)
+            sync_folder(folder.parent)
+        for folder in (self._dataset, self._folder, self._folder.parent):
+            sync_folder(folder)
+        return self._records
+
+    def _write_metadata(self) -> None:
+        pq.write_metadata(_FILE_SCHEMA, self._dataset / "_common_metadata")
+        if self._metadata:
+            # A writer makes them alike: the schema of the first is that of all.
+            whole = self._metadata[0]
+            for part in self._metadata[1:]:
+                whole.append_row_groups(part)
+            whole.write_metadata_file(self._dataset / "_metadata")
+        else:
+            pq.write_metadata(_FILE_SCHEMA, self._dataset / "_metadata")
+
+    def _write_partitions(self) -> None:
+        lines = ["Norder,Npix", *(f"{tile.order},{tile.pixel}" for tile in self._tiles)]
+        write_atomic(self._folder / "partition_info.csv", "\n".join(lines) + "\n")
+
+    def _write_properties(self) -> None:
+        rows = sum(tile.rows for tile in self._tiles)
+        size = sum((self._dataset / tile.path).stat().st_size for tile in self._tiles)
+        order = max((tile.order for tile in self._tiles), default=0)
+        facts: dict[str, Any] = {
+            "obs_collection": NAME,
+            "dataproduct_type": "object",
+            "hats_nrows": rows,
+            "hats_col_ra": "ra",
+            "hats_col_dec": "dec",
+            "hats_col_healpix": KEY,
+            "hats_col_healpix_order": 29,
+            "hats_npix_suffix": ".parquet",
+            "hats_order": order,
+            "hats_max_rows": max((tile.rows for tile in self._tiles), default=0),
+            "moc_sky_fraction": f"{_sky_fraction(self._tiles):.6g}",
+            "hats_estsize": size // 1024,
+            "hats_builder": "astroquery_mmdc",
+            "hats_frame": "icrs",
+        }
+        write_atomic(self._folder / "hats.properties", properties(facts))
+
+
+def _sky_fraction(tiles: Iterable[Tile]) -> float:
+    return float(np.sum([1 / (12 * 4**tile.order) for tile in tiles]))
+
+
+def properties(facts: dict[str, Any]) -> str:
+    """Return a file of properties."""
+    return "".join(f"{name}={value}\n" for name, value in facts.items())
+
+
+def write_collection(path: Path, generation: str) -> None:
+    """Tell readers of HATS which generation is current."""
+    facts = {
+        "obs_collection": NAME,
+        "hats_primary_table_url": generation,
+        "hats_builder": "astroquery_mmdc",
+    }
+    write_atomic(path, properties(facts))
+    sync_folder(path.parent)
