@@ -7,6 +7,7 @@ Errors::
       x ResolverError             nobody knows the name   (ResolverError)
       x OfflineError              not held here, and the network is switched off
       x AuthError                 a key is missing or refused          (LoginError)
+      x CacheError                what is kept on disk cannot be used
       x ParseError                the answer cannot be understood      (TableParseError)
       x ServiceError              the service answered with an error   (RemoteServiceError)
           - ServiceUnavailableError   no connection, time-out, 502, 503, 504
@@ -36,6 +37,7 @@ from astroquery.exceptions import InputWarning, MaxResultsWarning, NoResultsWarn
 
 __all__ = [
     "AuthError",
+    "CacheError",
     "IncompleteResultWarning",
     "InputWarning",
     "InvalidRequestError",
@@ -93,6 +95,10 @@ class ResolverError(MMDCError, _astroquery.ResolverError):
 
 class OfflineError(MMDCError):
     """The answer is not held locally and ``conf.offline`` forbids to ask for it."""
+
+
+class CacheError(MMDCError):
+    """What is kept on disk is damaged, locked, full, or of a version that is not known."""
 
 
 class AuthError(MMDCError, _astroquery.LoginError):

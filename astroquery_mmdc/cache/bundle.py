@@ -23,11 +23,10 @@ from numpy.typing import NDArray
 
 from astroquery_mmdc._files import atomic_path
 from astroquery_mmdc.cache.coverage import Coverage, contains, intersect, merge
-from astroquery_mmdc.cache.errors import CacheError
 from astroquery_mmdc.cache.filters import Filters
 from astroquery_mmdc.cache.layout import KEY
 from astroquery_mmdc.cache.manifest import CoverRow
-from astroquery_mmdc.exceptions import InvalidRequestError
+from astroquery_mmdc.exceptions import CacheError, InvalidRequestError
 from astroquery_mmdc.schema.arrow import OBSERVATION_SCHEMA
 from astroquery_mmdc.schema.provenance import cite
 

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from astroquery_mmdc._files import write_atomic
-from astroquery_mmdc.cache.errors import CacheError
 from astroquery_mmdc.cache.files import checksum, link_or_copy, sync, sync_folder
 from astroquery_mmdc.cache.layout import KEY, STORE_SCHEMA, Tile
 from astroquery_mmdc.cache.manifest import FileRecord
+from astroquery_mmdc.exceptions import CacheError
 from astroquery_mmdc.schema.arrow import OBSERVATION_SCHEMA
 from astroquery_mmdc.schema.columns import REFERENCE_FIELDS
 

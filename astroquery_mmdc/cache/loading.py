@@ -11,13 +11,13 @@ import pyarrow as pa
 
 from astroquery_mmdc.cache.build import rebuild_index
 from astroquery_mmdc.cache.coverage import Coverage
-from astroquery_mmdc.cache.errors import CacheError
 from astroquery_mmdc.cache.hats import read_tile
 from astroquery_mmdc.cache.index import open_index
 from astroquery_mmdc.cache.layout import STORE_SCHEMA, Layout
 from astroquery_mmdc.cache.manifest import Generation, Manifest, Segment, State
 from astroquery_mmdc.cache.part import Codes, Part
 from astroquery_mmdc.cache.snapshot import Delta, Snapshot
+from astroquery_mmdc.exceptions import CacheError
 
 __all__ = ["Loader"]
 

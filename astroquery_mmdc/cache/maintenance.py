@@ -14,11 +14,11 @@ import pyarrow as pa
 
 from astroquery_mmdc.cache.build import Base, Progress, Run, build_generation
 from astroquery_mmdc.cache.coverage import Coverage
-from astroquery_mmdc.cache.errors import CacheError
 from astroquery_mmdc.cache.hats import write_collection
 from astroquery_mmdc.cache.layout import Layout
 from astroquery_mmdc.cache.manifest import CoverRow, Manifest
 from astroquery_mmdc.cache.snapshot import Snapshot
+from astroquery_mmdc.exceptions import CacheError
 
 __all__ = [
     "SPOOL",

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from astroquery_mmdc.cache.errors import CacheError
+from astroquery_mmdc.exceptions import CacheError
 
 __all__ = ["SCHEMA_VERSION", "CoverRow", "FileRecord", "Generation", "Manifest", "Segment", "State"]
 

@@ -15,14 +15,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from astroquery_mmdc.cache.coverage import contains, merge, subtract
-from astroquery_mmdc.cache.errors import CacheError
 from astroquery_mmdc.cache.filters import Filters
 from astroquery_mmdc.cache.layout import KEY, MAX_KEY, Layout
 from astroquery_mmdc.cache.manifest import Manifest, Segment
 from astroquery_mmdc.cache.reading import Reader
 from astroquery_mmdc.cache.snapshot import Snapshot, replaced
 from astroquery_mmdc.cache.verify import Report
-from astroquery_mmdc.exceptions import InvalidRequestError
+from astroquery_mmdc.exceptions import CacheError, InvalidRequestError
 
 __all__ = ["ObservationCache"]
 
@@ -256,6 +255,10 @@ class ObservationCache(Reader):
                 return False
             self._next_generation(snapshot, fixed=not force)
             return True
+
+    def compact_if_many(self, segments: int) -> bool:
+        """Compact where there are at least so many segments; return whether it was done."""
+        return len(self._manifest.state().segments) >= segments and self.compact()
 
     def clear(self, ranges: NDArray[np.int64] | None = None) -> None:
         """Forget all rows, or those of some ranges, and that they were known.

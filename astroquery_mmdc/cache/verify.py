@@ -13,13 +13,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from astroquery_mmdc.cache.build import rebuild_index
-from astroquery_mmdc.cache.errors import CacheError
 from astroquery_mmdc.cache.files import checksum
 from astroquery_mmdc.cache.hats import CatalogWriter, read_tile
 from astroquery_mmdc.cache.index import open_index, tile_offsets
 from astroquery_mmdc.cache.layout import KEY, ROW_SCHEMA, STORE_SCHEMA, Layout, Tile, tiles_of
 from astroquery_mmdc.cache.manifest import Generation, Manifest
 from astroquery_mmdc.cache.part import Part, facets_of, positions_of
+from astroquery_mmdc.exceptions import CacheError
 
 __all__ = ["Report", "check", "repair"]
 

@@ -61,6 +61,9 @@ __all__ = [
 ]
 
 
+# Each segment adds to the time of every query; merging this many takes a second or two.
+_SEGMENTS = 100
+
 Answer = tuple[QTable, NDArray[np.int64]]
 """The rows of all cones, and for each row which cone it is of."""
 
@@ -215,7 +218,9 @@ def _keep(store: ObservationCache, rows: list[Any], key: str, ranges: Any, fetch
     table = rows_to_arrow(rows)
     index = ang2pix_nest(ORDER, table.column("ra").to_numpy(), table.column("dec").to_numpy())
     inside = contains(ranges, index)
-    return store.put(table.filter(inside), key=key, ranges=ranges, fetched=fetched)
+    count = store.put(table.filter(inside), key=key, ranges=ranges, fetched=fetched)
+    store.compact_if_many(_SEGMENTS)
+    return count
 
 
 def answer(self: MMDCClass, job: Job, cones: Cones) -> Answer:

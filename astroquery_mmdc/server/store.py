@@ -181,8 +181,8 @@ class ObservationStore:
     def _sortable(self, name: str, index: NDArray[np.int64]) -> NDArray[np.float64]:
         column = self._table.column(name).take(pa.array(index))
         if name == "created_at":
-            ranks = pc.rank(column, sort_keys="ascending", tiebreaker="dense")
-            return np.asarray(ranks, dtype=float)
+            ranks = np.asarray(pc.rank(column, sort_keys="ascending", tiebreaker="dense"), float)
+            return np.where(column.is_null().to_numpy(zero_copy_only=False), np.nan, ranks)
         return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False))
 
     def _is_bright(self, source: Source) -> bool:

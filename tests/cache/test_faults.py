@@ -15,9 +15,9 @@ import pytest
 
 from astroquery_mmdc.cache import hats, store, tiling
 from astroquery_mmdc.cache.cells import needed_ranges
-from astroquery_mmdc.cache.errors import CacheError
 from astroquery_mmdc.cache.healpix import WHOLE_SKY
 from astroquery_mmdc.cache.store import ObservationCache
+from astroquery_mmdc.exceptions import CacheError
 from tests.cache.store_helpers import around, fetch, ids, observations
 
 PLACE = (166.1, 38.2)
@@ -194,7 +194,6 @@ import resource, signal, sys
 import numpy as np
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 from astroquery_mmdc.cache.store import ObservationCache
-from astroquery_mmdc.cache.errors import CacheError
 import pyarrow.parquet as pq
 cache = ObservationCache(sys.argv[1])
 rows = pq.read_table(sys.argv[2])
