@@ -194,6 +194,7 @@ import resource, signal, sys
 import numpy as np
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 from astroquery_mmdc.cache.store import ObservationCache
+from astroquery_mmdc.exceptions import CacheError
 import pyarrow.parquet as pq
 cache = ObservationCache(sys.argv[1])
 rows = pq.read_table(sys.argv[2])
