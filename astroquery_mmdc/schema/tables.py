@@ -103,6 +103,8 @@ def _with_mask(spec: Column, values: Any) -> tuple[NDArray[Any], NDArray[np.bool
         data = _as_array(spec, values, np.float64)
         mask = np.isnan(data)
         return data, mask if mask.any() else None
+    if isinstance(values, np.ma.MaskedArray):
+        return values.data, np.asarray(values.mask)
     dtype = _DTYPES.get(spec.kind, str)
     data = np.asarray(values)
     if data.dtype.kind in _COMPLETE[spec.kind]:
@@ -210,11 +212,28 @@ def observations_from_arrow(table: pa.Table) -> QTable:
 def _from_arrow(spec: Column, column: pa.ChunkedArray) -> Any:
     if spec.kind == "float":
         return column.to_numpy()
-    if spec.wire == "created_at":
-        return [None if value is None else _iso(value) for value in column.to_pylist()]
-    if spec.kind == "str" or column.null_count:
-        return column.to_pylist()
-    return column.to_numpy()
+    if spec.kind == "str":
+        return _texts_from_arrow(column)
+    return column.to_pylist() if column.null_count else column.to_numpy()
+
+
+def _texts_from_arrow(column: pa.ChunkedArray) -> NDArray[Any]:
+    """Return texts as a plain array, masked where null; each different one is made once."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = column.unify_dictionaries()
+    array = column.combine_chunks()
+    if not pa.types.is_dictionary(array.type):
+        array = array.dictionary_encode()
+    missing = np.asarray(array.is_null())
+    used, places = np.unique(np.asarray(array.indices.fill_null(-1)), return_inverse=True)
+    there = used[used >= 0]
+    words = [_iso(word) for word in array.dictionary.take(pa.array(there)).to_pylist()]
+    # A null has the code -1, which sorts first.
+    words = [""] * (len(used) - len(there)) + words
+    texts = np.array(words, dtype=str)[places]
+    return np.ma.MaskedArray(texts, missing) if missing.any() else texts
 
 
 def _iso(value: Any) -> str:
