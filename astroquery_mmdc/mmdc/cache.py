@@ -74,7 +74,7 @@ class Cache:
         Parameters
         ----------
         region : MOC, Box or Polygon
-            The region, see `astroquery_mmdc.cache.regions`.
+            The region; `~astroquery_mmdc.cache.Box` and `~astroquery_mmdc.cache.Polygon` make one.
         catalog : str, optional
             Only rows of this catalogue.
 
