@@ -18,7 +18,6 @@ from astroquery_mmdc.net import portal
 from astroquery_mmdc.net.handle import wait
 from astroquery_mmdc.schema.catalogs import check_catalog
 from astroquery_mmdc.schema.coordinates import as_radius, as_targets
-from astroquery_mmdc.schema.tables import observations_from_arrow, observations_to_arrow
 
 if TYPE_CHECKING:
     from mocpy import MOC
@@ -85,6 +84,7 @@ class Cache:
         """
         from astroquery_mmdc.cache.filters import Filters
         from astroquery_mmdc.cache.regions import as_region
+        from astroquery_mmdc.schema.arrow import observations_from_arrow
 
         shape = as_region(region)
         wanted = Filters(catalog=None if catalog is None else check_catalog(catalog))
@@ -119,6 +119,8 @@ class Cache:
         int
             Number of rows.
         """
+        from astroquery_mmdc.schema.arrow import observations_to_arrow
+
         if isinstance(source, Table):
             source = observations_to_arrow(source)
         return self.store.ingest(source, complete=complete, progress=progress)
@@ -183,6 +185,8 @@ class Cache:
         `~astropy.table.QTable`
             The rows, with ``query_index`` and ``separation``.
         """
+        from astroquery_mmdc.schema.arrow import observations_from_arrow
+
         positions = as_targets(coordinates).positions
         arcsec = float(as_radius(radius).value)
         ra, dec = (np.asarray(x, float) for x in (positions.ra.deg, positions.dec.deg))

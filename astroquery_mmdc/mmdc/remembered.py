@@ -41,9 +41,8 @@ from astroquery_mmdc.exceptions import (
 from astroquery_mmdc.mmdc.filters import Filters
 from astroquery_mmdc.net import Job
 from astroquery_mmdc.net.gather import gather
-from astroquery_mmdc.schema.arrow import rows_to_arrow
+from astroquery_mmdc.schema.arrow import observations_from_arrow, rows_to_arrow
 from astroquery_mmdc.schema.rows import decode_rows
-from astroquery_mmdc.schema.tables import observations_from_arrow
 from astroquery_mmdc.schema.wire import Path
 
 if TYPE_CHECKING:

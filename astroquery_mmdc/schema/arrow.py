@@ -9,15 +9,24 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from astropy.table import Table
+import pyarrow.compute as pc
+from astropy.table import QTable, Table
 from astropy.time import Time
 from msgspec import to_builtins
+from numpy.typing import NDArray
 
 from astroquery_mmdc.exceptions import ParseError
-from astroquery_mmdc.schema.columns import OBSERVATION, REFERENCE_FIELDS
-from astroquery_mmdc.schema.tables import wire_values
+from astroquery_mmdc.schema.columns import OBSERVATION, REFERENCE_FIELDS, Column
+from astroquery_mmdc.schema.tables import observation_rows, observation_table, wire_values
 
-__all__ = ["META_KEY", "OBSERVATION_SCHEMA", "rows_to_arrow", "table_to_arrow"]
+__all__ = [
+    "META_KEY",
+    "OBSERVATION_SCHEMA",
+    "observations_from_arrow",
+    "observations_to_arrow",
+    "rows_to_arrow",
+    "table_to_arrow",
+]
 
 META_KEY = b"astroquery_mmdc.meta"
 """Key of a table's ``meta``, as JSON, in the metadata of a Parquet file."""
@@ -33,6 +42,52 @@ OBSERVATION_SCHEMA = pa.schema(
     + [pa.field("reference", pa.struct([(field, pa.string()) for field in REFERENCE_FIELDS]))]
 )
 """One row of ``/api/observations/``; the reference stays the struct that the service sends."""
+
+
+def observations_from_arrow(table: pa.Table) -> QTable:
+    """Return an Arrow table in the service's form (``reference`` a struct) as a QTable."""
+    values: dict[str, Any] = {}
+    for spec in OBSERVATION:
+        if spec.wire in REFERENCE_FIELDS:
+            column = pc.struct_field(table.column("reference"), spec.wire)
+        else:
+            column = table.column(spec.wire)
+        values[spec.name] = _from_arrow(spec, column)
+    return observation_table(values)
+
+
+def _from_arrow(spec: Column, column: pa.ChunkedArray) -> Any:
+    if spec.kind == "float":
+        return column.to_numpy()
+    if spec.kind == "str":
+        return _texts_from_arrow(column)
+    return column.to_pylist() if column.null_count else column.to_numpy()
+
+
+def _texts_from_arrow(column: pa.ChunkedArray) -> NDArray[Any]:
+    """Return texts as a plain array, masked where null; each different one is made once."""
+    if pa.types.is_dictionary(column.type):
+        column = column.unify_dictionaries()
+    array = column.combine_chunks()
+    if not pa.types.is_dictionary(array.type):
+        array = array.dictionary_encode()
+    missing = np.asarray(array.is_null())
+    used, places = np.unique(np.asarray(array.indices.fill_null(-1)), return_inverse=True)
+    there = used[used >= 0]
+    words = [_iso(word) for word in array.dictionary.take(pa.array(there)).to_pylist()]
+    # A null has the code -1, which sorts first.
+    words = [""] * (len(used) - len(there)) + words
+    texts = np.array(words, dtype=str)[places]
+    return np.ma.MaskedArray(texts, missing) if missing.any() else texts
+
+
+def _iso(value: Any) -> str:
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+
+
+def observations_to_arrow(table: QTable) -> pa.Table:
+    """Return a table of observations as Arrow, in the service's form."""
+    return pa.Table.from_pylist(observation_rows(table), schema=OBSERVATION_SCHEMA)
 
 
 def rows_to_arrow(rows: Sequence[Any]) -> pa.Table:

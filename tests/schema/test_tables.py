@@ -10,13 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from astroquery_mmdc.exceptions import ParseError
+from astroquery_mmdc.schema.arrow import observations_from_arrow, observations_to_arrow
 from astroquery_mmdc.schema.columns import OBSERVATION, PHOTON_FLUX
 from astroquery_mmdc.schema.tables import (
     decode_json,
     observation_rows,
-    observations_from_arrow,
     observations_from_rows,
-    observations_to_arrow,
     sed_columns,
     sed_to_json,
 )
