@@ -39,8 +39,8 @@ class Cache:
 
     Examples
     --------
-    >>> from astroquery_mmdc import MMDC
-    >>> MMDC.cache.folder.name
+    >>> from astroquery_mmdc import MMDCClass
+    >>> MMDCClass("https://mmdc.am").cache.folder.name
     'mmdc.am'
     """
 

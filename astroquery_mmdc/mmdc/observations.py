@@ -207,6 +207,8 @@ def query_criteria(
     mjd_max: Time | float | None = None,
     ordering: str | None = None,
     row_limit: int | None = None,
+    cache: bool | None = None,
+    refresh: bool = False,
     get_query_payload: bool = False,
 ) -> QTable | Coroutine[Any, Any, QTable]:
     """Get the observations that meet criteria, anywhere in the sky.
@@ -215,8 +217,9 @@ def query_criteria(
     ----------
     catalog, filter_band, is_lightcurve, is_upper_limit, obsid, mjd_min, mjd_max, ordering
         As in `query_region`.
-    row_limit, get_query_payload
-        As in `query_region`. The table of the service has millions of rows: give a limit.
+    row_limit, cache, refresh, get_query_payload
+        As in `query_region`. The table of the service has millions of rows: give a limit. Only a
+        complete mirror (``MMDC.cache.ingest``) can answer from disk.
 
     Returns
     -------
@@ -243,6 +246,14 @@ def query_criteria(
     )
     if get_query_payload:
         return filters.payload
+    if self.remembers(cache):
+        from astroquery_mmdc.mmdc import remembered
+
+        table = remembered.everywhere(self, job, filters, refresh=refresh)
+        if table is not None:
+            index = np.zeros(len(table), dtype=np.int64)
+            payloads = [filters.payload]
+            return _finished(self, job, table, index, payloads, True, None, (), from_cache=True)
     return _fetch(self, job, [filters.payload], filters, is_scalar=True, positions=None)
 
 

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Cones",
     "answer",
+    "everywhere",
     "fill_cells",
     "is_known",
     "known_or_fetched",
@@ -62,6 +63,8 @@ __all__ = [
 
 # Each segment adds to the time of every query; merging this many takes a second or two.
 _SEGMENTS = 100
+
+_WHOLE_SKY = np.array([[0, 12 << 58]], dtype=np.int64)
 
 Answer = tuple[QTable, NDArray[np.int64]]
 """The rows of all cones, and for each row which cone it is of."""
@@ -91,18 +94,21 @@ class Cones:
     @classmethod
     def of(cls, positions: SkyCoord, radius: u.Quantity, filters: Filters) -> Cones:
         """Return the cones of a query."""
-        wanted = {
-            name: value == "true" if name.startswith("is_") else value
-            for name, value in filters.payload.items()
-            if name not in ("ordering", "limit")
-        }
         ra, dec = np.atleast_1d(positions.ra.deg), np.atleast_1d(positions.dec.deg)
-        arcsec = float(radius.to_value(u.arcsec))
-        return cls(ra, dec, arcsec, RowFilters(**wanted), filters)
+        return cls(ra, dec, float(radius.to_value(u.arcsec)), _row_filters(filters), filters)
 
     def each(self) -> list[tuple[float, float]]:
         """Return the centres one by one."""
         return list(zip(self.ra.tolist(), self.dec.tolist(), strict=True))
+
+
+def _row_filters(filters: Filters) -> RowFilters:
+    wanted = {
+        name: value == "true" if name.startswith("is_") else value
+        for name, value in filters.payload.items()
+        if name not in ("ordering", "limit")
+    }
+    return RowFilters(**wanted)
 
 
 def _gaps(store: ObservationCache, cones: Cones, since: float | None) -> list[int]:
@@ -234,15 +240,35 @@ def answer(self: MMDCClass, job: Job, cones: Cones) -> Answer:
         if ordering and ordering.endswith("sep_arcsec"):
             separation = _separation(ra, dec, rows)
         order = row_order(rows, ordering, separation=separation)
-        limit = cones.filters.row_limit
-        if 0 < limit < len(order):
-            msg = f"only the first {limit} rows are returned; raise row_limit or set it to -1"
-            job.warn(msg, MaxResultsWarning)
-            order = order[:limit]
-        parts.append(rows.take(order))
+        parts.append(rows.take(_limited(job, order, cones.filters.row_limit)))
     sizes = [part.num_rows for part in parts]
     table = observations_from_arrow(pa.concat_tables(parts))
     return table, np.repeat(np.arange(len(parts)), sizes)
+
+
+def _limited(job: Job, order: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
+    if not 0 < limit < len(order):
+        return order
+    msg = f"only the first {limit} rows are returned; raise row_limit or set it to -1"
+    job.warn(msg, MaxResultsWarning)
+    return order[:limit]
+
+
+def everywhere(self: MMDCClass, job: Job, filters: Filters, *, refresh: bool) -> QTable | None:
+    """Return the rows of the whole sky, or None where not all of it is known."""
+    store, wanted = self.cache.store, _row_filters(filters)
+    since = None if conf.offline else newer_than(refresh=refresh)
+    if len(store.covered(wanted.key(), _WHOLE_SKY, newer_than=since)):
+        if conf.offline:
+            msg = (
+                "not all of the sky is held locally and conf.offline is set; "
+                "MMDC.cache.ingest(..., complete=True) takes in a mirror"
+            )
+            raise OfflineError(msg)
+        return None
+    rows = store.region(_WHOLE_SKY, mask_filters=wanted)
+    order = row_order(rows, filters.payload.get("ordering"))
+    return observations_from_arrow(rows.take(_limited(job, order, filters.row_limit)))
 
 
 def _separation(ra: float, dec: float, rows: Any) -> Any:

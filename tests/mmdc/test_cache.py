@@ -220,7 +220,9 @@ def test_ingest_and_crossmatch(mmdc, remembering, server):
     with pytest.warns(NoResultsWarning):
         remembering.query_region("10 10", 1 * u.deg)
     assert len(remembering.query_region(MRK421)) == 105
+    magic = remembering.query_criteria(catalog="MAGIC", ordering="-flux")
     assert len(server.requests) == asked
+    _same(magic, mmdc.query_criteria(catalog="MAGIC", ordering="-flux"))
     found = remembering.cache.crossmatch(SkyCoord([MRK501, MRK421]), 2 * u.arcsec)
     assert found["query_index"].tolist() == [0, 1]
     assert found["separation"].max() < 2 * u.arcsec
@@ -263,3 +265,13 @@ def test_regions_and_bundles(remembering, server, tmp_path_factory):
     assert other.cache.verify().is_good
     assert other.cache.info()["rows"] == 105
     other.cache.close()
+
+
+def test_criteria_offline_need_a_complete_mirror(remembering, server):
+    remembering.query_region(MRK421)
+    assert len(remembering.query_criteria(catalog="MAGIC")) > 0
+    with (
+        conf.set_temp("offline", True),
+        pytest.raises(OfflineError, match=r"not all of the sky .* complete=True"),
+    ):
+        remembering.query_criteria(catalog="MAGIC")
