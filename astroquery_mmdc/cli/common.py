@@ -149,8 +149,6 @@ _FORMATS = {
     ".csv": "ascii.csv",
     ".ecsv": "ascii.ecsv",
     ".fits": "fits",
-    ".vot": "votable",
-    ".xml": "votable",
 }
 
 
@@ -165,12 +163,14 @@ def write_table(table: Table, path: Path) -> None:
     elif ending == ".parquet":
         with atomic_path(path) as temporary:
             _write_parquet(table, temporary)
+    elif ending in (".vot", ".xml"):
+        with atomic_path(path) as temporary:
+            _write_votable(_plain(table, ending), temporary)
     elif ending in _FORMATS:
         with atomic_path(path) as temporary:
-            # As text: astropy 6.1 takes no Path for a VOTable.
-            _plain(table, ending).write(str(temporary), format=_FORMATS[ending])
+            _plain(table, ending).write(temporary, format=_FORMATS[ending])
     else:
-        endings = " ".join([*_FORMATS, ".parquet", ".json"])
+        endings = " ".join([*_FORMATS, ".vot", ".xml", ".parquet", ".json"])
         msg = f"output: {ending!r} is no known ending; use {endings}"
         raise InvalidRequestError(msg, parameter="output")
     click.echo(f"wrote {path}", err=True)
@@ -185,6 +185,13 @@ def _write_parquet(table: Table, path: Path) -> None:
     for name in left_out:
         click.echo(f"warning: Parquet cannot hold the column {name}", err=True)
     pq.write_table(arrow, path)
+
+
+def _write_votable(table: Table, path: Path) -> None:
+    """Write with astropy's writer in Python: the one in C damages the memory of the process."""
+    from astropy.io.votable import from_table
+
+    from_table(table).to_xml(str(path), _debug_python_based_parser=True)
 
 
 def _plain(table: Table, ending: str) -> Table:

@@ -75,7 +75,9 @@ def _write(sed: SED, target: Any, *, overwrite: bool = False) -> None:
     with warnings.catch_warnings():
         # The standard would rather have erg spelled in cgs base units; nobody writes it so.
         warnings.simplefilter("ignore", u.UnitsWarning)
-        votable.to_xml(content)
+        # Astropy's writer in C puts a byte behind the end of its buffer when a row just fills it,
+        # and the process may end; its writer in Python does not.
+        votable.to_xml(content, _debug_python_based_parser=True)
     write_bytes(target, content.getvalue(), overwrite=overwrite)
 
 
