@@ -10,7 +10,18 @@ from pathlib import Path
 
 from astroquery_mmdc.exceptions import InvalidRequestError
 
-__all__ = ["atomic_path", "write_atomic"]
+__all__ = ["atomic_path", "is_url", "write_atomic"]
+
+
+def is_url(place: object) -> bool:
+    """Return whether a place is an URL and no path.
+
+    Examples
+    --------
+    >>> is_url("s3://bucket/folder"), is_url("/a/folder")
+    (True, False)
+    """
+    return isinstance(place, str) and "://" in place
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from astroquery_mmdc.cache.coverage import Coverage
 from astroquery_mmdc.cache.filters import Filters
 from astroquery_mmdc.cache.regions import Box, MOCRegion, Polygon, Region
+from astroquery_mmdc.cache.remote import RemoteCache
 from astroquery_mmdc.cache.store import ObservationCache
 from astroquery_mmdc.exceptions import CacheError
 
@@ -15,4 +16,5 @@ __all__ = [
     "ObservationCache",
     "Polygon",
     "Region",
+    "RemoteCache",
 ]

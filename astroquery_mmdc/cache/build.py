@@ -62,6 +62,8 @@ class Base:
         Its tiles.
     checksums : mapping
         Checksums of its files.
+    index : Path, optional
+        Folder of its index, if it is not where it usually is.
     """
 
     def __init__(
@@ -70,10 +72,11 @@ class Base:
         name: str,
         part: Part,
         tiles: Sequence[Tile],
-        checksums: dict[str, str],
+        checksums: Mapping[str, str],
+        index: Path | None = None,
     ) -> None:
         self.layout, self.name, self.part, self.tiles = layout, name, part, tiles
-        self.checksums = checksums
+        self.checksums, self.index = checksums, index or layout.index(name)
         self._offsets = tile_offsets(tiles).tolist()
         self._numbers = {(tile.order, tile.pixel): place for place, tile in enumerate(tiles)}
         self._last: tuple[int, pa.Table] | None = None
@@ -181,7 +184,7 @@ def build_generation(
             elif base:
                 path = f"dataset/{step.tile.path}"
                 writer.keep(step.tile, layout.generation(base.name), base.checksums.get(path))
-                index.keep(step.tile, base.part, step.first, layout.index(base.name))
+                index.keep(step.tile, base.part, step.first, base.index)
             if progress:
                 progress(step.tile.rows)
         records = writer.finish()
@@ -211,7 +214,7 @@ def _steps(tiles: Sequence[Tile], base: Base | None, runs: Sequence[Run]) -> Ite
 def _tile_rows(tile: Tile, base: Base | None, runs: Sequence[Run]) -> pa.Table:
     tables = base.rows(tile.low, tile.high) if base else []
     tables += [run.rows(tile.low, tile.high) for run in runs]
-    return sort_rows(pa.concat_tables(tables).combine_chunks())
+    return sort_rows(pa.concat_tables(tables))
 
 
 def rebuild_index(layout: Layout, name: str, files: Mapping[str, str], folder: Path) -> None:

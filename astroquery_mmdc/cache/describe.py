@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from astroquery_mmdc.cache.coverage import Coverage
 from astroquery_mmdc.cache.layout import MAX_KEY, Layout
 from astroquery_mmdc.cache.loading import Loader
 from astroquery_mmdc.cache.manifest import SCHEMA_VERSION, Manifest
 
-__all__ = ["describe"]
+__all__ = ["coverage_facts", "describe"]
 
 
 def describe(layout: Layout, manifest: Manifest, loader: Loader) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def describe(layout: Layout, manifest: Manifest, loader: Loader) -> dict[str, An
     return {
         "folder": str(layout.root),
         "schema_version": SCHEMA_VERSION,
-        "rows": sum(len(part) - len(part.dead) for part in snapshot.parts),
+        "rows": snapshot.size,
         "generation": generation.path if generation else None,
         "tiles": len(snapshot.tiles),
         "open_segments": len(state.segments),
@@ -40,7 +41,7 @@ def describe(layout: Layout, manifest: Manifest, loader: Loader) -> dict[str, An
             "index": _bytes([layout.indexes]),
             "manifest": layout.manifest.stat().st_size,
         },
-        "coverage": _coverage(loader),
+        "coverage": coverage_facts(loader.coverage()),
         **manifest.counts(),
     }
 
@@ -51,13 +52,14 @@ def _bytes(folders: Iterable[Path]) -> int:
     return sum({stat.st_ino: stat.st_size for stat in (path.stat() for path in files)}.values())
 
 
-def _coverage(loader: Loader) -> dict[str, dict[str, float]]:
+def coverage_facts(coverage: Coverage) -> dict[str, dict[str, float]]:
+    """Return for each filter key how much of the sky is known, and since when."""
     return {
         key: {
             "sky": float((timeline.ranges[:, 1] - timeline.ranges[:, 0]).sum() / MAX_KEY),
             "oldest": float(timeline.fetched.min()),
             "newest": float(timeline.fetched.max()),
         }
-        for key, timeline in loader.coverage().timelines.items()
+        for key, timeline in coverage.timelines.items()
         if len(timeline.ranges)
     }

@@ -25,7 +25,7 @@ from astroquery_mmdc.cache.maintenance import (
 )
 from astroquery_mmdc.cache.manifest import Manifest
 from astroquery_mmdc.cache.pipeline import ahead
-from astroquery_mmdc.cache.rows import normalised
+from astroquery_mmdc.cache.rows import normalised, taken
 from astroquery_mmdc.cache.snapshot import Snapshot
 from astroquery_mmdc.exceptions import InvalidRequestError
 
@@ -34,8 +34,13 @@ __all__ = ["Source", "batches_of", "newest_ids", "spooled", "take_in", "without_
 Source: TypeAlias = str | Path | Iterable[Any]
 """A table or batch of Arrow, a Parquet file, a folder with some, or an iterable of these."""
 
-# Rows in memory at once; each is about 300 bytes.
-_BATCH = 500_000
+# Rows that are sorted at once. Columns of this size use the same memory again and again: of larger
+# ones each comes fresh from the system, which takes as long as the sorting.
+_BATCH = 125_000
+# Of this many numbers, or fewer, one is an id: then a table of all of them pays.
+_SPARSE = 16
+# Bytes of rows that wait in memory for the others; more go to the disk.
+_IN_MEMORY = 1 << 30
 # A group of more rows is read piece by piece, which is slower.
 _LARGE_GROUP = 2_000_000
 
@@ -63,7 +68,8 @@ def _file_batches(path: Path) -> Iterator[pa.Table]:
         raise InvalidRequestError(msg, parameter="source")
     for file in files:
         try:
-            with pq.ParquetFile(file, read_dictionary=CODED) as opened:
+            coded = _coded(pq.read_metadata(file))
+            with pq.ParquetFile(file, read_dictionary=coded) as opened:
                 yield from _joined(
                     table
                     for group in range(opened.num_row_groups)
@@ -72,6 +78,12 @@ def _file_batches(path: Path) -> Iterator[pa.Table]:
         except (OSError, pa.ArrowInvalid) as err:
             msg = f"source: {file} cannot be read as Parquet ({err}); give another file"
             raise InvalidRequestError(msg, parameter="source") from err
+
+
+def _coded(metadata: pq.FileMetaData) -> list[str]:
+    """Return the columns of a file that are read as codes; it may lack some of them."""
+    paths = {metadata.schema.column(place).path for place in range(metadata.num_columns)}
+    return [name for name in CODED if name in paths]
 
 
 def _group_tables(opened: pq.ParquetFile, group: int) -> Iterator[pa.Table]:
@@ -98,29 +110,37 @@ def _joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def spooled(source: Source, folder: Path) -> list[Run]:
-    """Write rows to a folder, each batch sorted along the sky, and return them as runs.
+    """Return rows as runs, each batch sorted along the sky.
 
-    They come back from memory maps: what is not looked at takes no memory.
+    The first ones stay in memory. The others go to files in a folder and come back as memory maps:
+    what is not looked at takes no memory.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="mmdc-spool") as pool:
         files: list[Future[pa.Table]] = []
-        first_row = 0
+        tables: list[pa.Table] = []
+        first_row = held = 0
         for number, batch in enumerate(ahead(batches_of(source))):
-            table = newest_ids(normalised(batch, first_row=first_row))
+            table = _sorted(newest_ids(normalised(batch, first_row=first_row)))
             first_row += batch.num_rows
-            order = np.argsort(table.column(KEY).to_numpy())
-            table = table.take(pa.array(order))
+            held += table.nbytes
+            if held <= _IN_MEMORY:
+                tables.append(table)
+                continue
             if files:
                 # One at a time: rows that wait for the disk are in memory.
                 files[-1].result()
             files.append(pool.submit(_spool, folder / f"{number:05d}.arrow", table))
-        tables = [file.result() for file in files]
+        tables += [file.result() for file in files]
     return [Run(table, np.empty(0, dtype=np.int64)) for table in tables]
+
+
+def _sorted(table: pa.Table) -> pa.Table:
+    return taken(table, np.argsort(table.column(KEY).to_numpy()))
 
 
 def _spool(path: Path, table: pa.Table) -> pa.Table:
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, STORE_SCHEMA) as writer:
-        writer.write_table(table.combine_chunks())
+        writer.write_table(table)
     return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
 
 
@@ -197,14 +217,24 @@ def newest_ids(table: pa.Table) -> pa.Table:
 
 def _older(ids: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the places of ids that occur again further on, ascending."""
-    if len(ids) < 2 or (np.diff(ids) > 0).all():
-        return np.empty(0, dtype=np.int64)
-    ordered = np.sort(ids)
-    if (ordered[1:] != ordered[:-1]).all():
+    if _all_differ(ids):
         return np.empty(0, dtype=np.int64)
     order = np.argsort(ids, kind="stable")
     again = ids[order[1:]] == ids[order[:-1]]
     return np.sort(order[:-1][again])
+
+
+def _all_differ(ids: NDArray[np.int64]) -> bool:
+    if len(ids) < 2 or (np.diff(ids) > 0).all():
+        return True
+    low, high = int(ids.min()), int(ids.max())
+    if high - low < _SPARSE * len(ids):
+        # Much faster than sorting, and ids are mostly given in succession.
+        seen = np.zeros(high - low + 1, dtype=bool)
+        seen[ids - low] = True
+        return int(np.count_nonzero(seen)) == len(ids)
+    ordered = np.sort(ids)
+    return bool((ordered[1:] != ordered[:-1]).all())
 
 
 def without_older(

@@ -16,7 +16,7 @@ from astroquery_mmdc.cache.index import open_index
 from astroquery_mmdc.cache.layout import STORE_SCHEMA, Layout
 from astroquery_mmdc.cache.manifest import Generation, Manifest, Segment, State
 from astroquery_mmdc.cache.part import Codes, Part
-from astroquery_mmdc.cache.snapshot import Delta, Snapshot
+from astroquery_mmdc.cache.snapshot import Delta, Snapshot, Where
 from astroquery_mmdc.exceptions import CacheError
 
 __all__ = ["Loader"]
@@ -61,8 +61,8 @@ class Loader:
 
     # ------------------------------------------------------------ rows
 
-    def snapshot(self) -> Snapshot:
-        """Return the rows as of now."""
+    def snapshot(self, where: Where | None = None) -> Snapshot:
+        """Return the rows as of now: all of them, wherever the question is."""
         version = self._manifest.version()
         held = self._snapshot
         if held is not None and version == self._version:

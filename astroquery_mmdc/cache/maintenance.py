@@ -10,10 +10,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import filelock
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from astroquery_mmdc.cache.build import Base, Progress, Run, build_generation
-from astroquery_mmdc.cache.coverage import Coverage
+from astroquery_mmdc.cache.coverage import Coverage, subtract
 from astroquery_mmdc.cache.hats import write_collection
 from astroquery_mmdc.cache.layout import Layout
 from astroquery_mmdc.cache.manifest import CoverRow, Manifest
@@ -24,6 +26,7 @@ __all__ = [
     "SPOOL",
     "commit_generation",
     "cover_rows",
+    "covers_outside",
     "exclusive",
     "merged_covers",
     "new_folder",
@@ -217,4 +220,13 @@ def cover_rows(coverage: Coverage) -> list[CoverRow]:
         for (low, high), fetched in zip(
             timeline.ranges.tolist(), timeline.fetched.tolist(), strict=True
         )
+    ]
+
+
+def covers_outside(rows: Iterable[CoverRow], ranges: NDArray[np.int64]) -> list[CoverRow]:
+    """Return coverage without that of ranges."""
+    return [
+        (key, low, high, fetched)
+        for key, start, stop, fetched in rows
+        for low, high in subtract(np.array([[start, stop]]), ranges).tolist()
     ]

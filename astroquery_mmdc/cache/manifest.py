@@ -31,9 +31,15 @@ CREATE TABLE IF NOT EXISTS cover (
     segment INTEGER NOT NULL, key TEXT NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,
     fetched REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS cover_segment ON cover (segment);
+CREATE INDEX IF NOT EXISTS cover_fetched ON cover (fetched);
 CREATE TABLE IF NOT EXISTS file (
     generation INTEGER NOT NULL, path TEXT NOT NULL, checksum TEXT NOT NULL,
     PRIMARY KEY (generation, path)) WITHOUT ROWID;
+"""
+# Lets readers know that coverage was taken away.
+_NEW_EPOCH = """
+INSERT INTO meta VALUES ('epoch', '1')
+    ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + 1
 """
 CoverRow = tuple[str, int, int, float]
 """Key, low, high and time of a range that is known."""
@@ -261,6 +267,17 @@ class Manifest:
             ).fetchall()
         return np.array(found, dtype=np.int64).reshape(-1, 2)
 
+    def newer_covers(self, ranges: NDArray[np.int64], fetched: float) -> list[CoverRow]:
+        """Return what is known, around ranges, of a later time than a fetch."""
+        if not len(ranges):
+            return []
+        with self._lock:
+            return self._connection.execute(
+                "SELECT key, low, high, fetched FROM cover"
+                " WHERE fetched > ? AND low < ? AND high > ? ORDER BY key, low, high, fetched",
+                (fetched, int(ranges[-1, 1]), int(ranges[0, 0])),
+            ).fetchall()
+
     def files(self, generation: int) -> dict[str, str]:
         """Return the checksums of a generation's files by path."""
         with self._lock:
@@ -358,10 +375,15 @@ class Manifest:
         """Put other coverage in the place of that of the segments up to a number."""
         cursor.execute("DELETE FROM cover WHERE segment <= ?", (upto,))
         cursor.executemany("INSERT INTO cover VALUES (0, ?, ?, ?, ?)", rows)
-        cursor.execute(
-            "INSERT INTO meta VALUES ('epoch', '1')"
-            " ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
-        )
+        cursor.execute(_NEW_EPOCH)
+
+    @staticmethod
+    def drop_segments(cursor: sqlite3.Cursor, numbers: Iterable[int]) -> None:
+        """Forget fetches, and what they said of the sky."""
+        for number in numbers:
+            cursor.execute("DELETE FROM cover WHERE segment = ?", (number,))
+            cursor.execute("DELETE FROM segment WHERE id = ?", (number,))
+        cursor.execute(_NEW_EPOCH)
 
     def covers_upto(self, segment: int) -> list[CoverRow]:
         """Return the coverage of the segments up to a number."""

@@ -146,11 +146,16 @@ class RowSource:
 
     def read(self, runs: Runs, columns: list[str] | None) -> list[pa.Table]:
         """Return the rows of runs, in their order, as one or more tables."""
+        if len(runs) > _MAX_PIECES:
+            return self.take(expand(runs), columns)
         pieces = [piece for low, high in runs.tolist() for piece in self._pieces(low, high)]
         if len(pieces) > _MAX_PIECES:
             return self.take(expand(runs), columns)
-        tables = [self._table(number).slice(first, size) for number, first, size in pieces]
-        return tables if columns is None else [table.select(columns) for table in tables]
+        return [self._columns(number, columns).slice(first, size) for number, first, size in pieces]
+
+    def _columns(self, number: int, columns: list[str] | None) -> pa.Table:
+        table = self._table(number)
+        return table if columns is None else table.select(columns)
 
     def values(self, name: str) -> NDArray[Any]:
         """Return a column of numbers without nulls, of all rows."""
@@ -173,10 +178,8 @@ class RowSource:
         cuts = np.searchsorted(rows, self._offsets)
         found = []
         for number in np.flatnonzero(np.diff(cuts)).tolist():
-            table = self._table(number)
-            table = table if columns is None else table.select(columns)
             local = rows[cuts[number] : cuts[number + 1]] - self._offsets[number]
-            found.append(table.take(pa.array(local)))
+            found.append(self._columns(number, columns).take(pa.array(local)))
         return found
 
 

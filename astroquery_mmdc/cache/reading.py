@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
-from astroquery_mmdc.cache.cells import cone_ranges
-from astroquery_mmdc.cache.coverage import Coverage
+from astroquery_mmdc.cache.cells import cells_to_ranges, cone_ranges, cones_cells
+from astroquery_mmdc.cache.coverage import Coverage, merge
 from astroquery_mmdc.cache.filters import Filters
-from astroquery_mmdc.cache.layout import Layout
-from astroquery_mmdc.cache.loading import Loader
-from astroquery_mmdc.cache.manifest import Manifest
+from astroquery_mmdc.cache.layout import MAX_KEY
 from astroquery_mmdc.cache.part import Exact
 from astroquery_mmdc.cache.search import cap
-from astroquery_mmdc.cache.snapshot import Snapshot
+from astroquery_mmdc.cache.snapshot import Snapshot, Where
 from astroquery_mmdc.exceptions import InvalidRequestError
 
 if TYPE_CHECKING:
     from astroquery_mmdc.cache.many import ConeRows, Match
+    from astroquery_mmdc.cache.selection import Selection
 
-__all__ = ["Reader"]
+__all__ = ["Reader", "Source"]
 
 _T = TypeVar("_T")
 _HALF_TURN_ARCSEC = 180 * 3600.0
 _ATTEMPTS = 3
+
+
+class Source(Protocol):
+    """What a store is read from."""
+
+    def snapshot(self, where: Where | None = None) -> Snapshot:
+        """Return the rows as of now; ``where`` tells which of them will be looked at."""
+
+    def coverage(self) -> Coverage:
+        """Return what is known as of now."""
+
+    def forget(self) -> None:
+        """Open everything anew when it is needed next."""
 
 
 class Reader:
@@ -35,17 +48,12 @@ class Reader:
 
     Parameters
     ----------
-    layout : Layout
-        Paths of the store.
-    manifest : Manifest
-        Its commit point.
-    read_only : bool
-        Whether nothing may be written into the folder.
+    source : Source
+        What it is read from.
     """
 
-    def __init__(self, layout: Layout, manifest: Manifest, *, read_only: bool) -> None:
-        self._layout, self._manifest, self._read_only = layout, manifest, read_only
-        self._loader = Loader(layout, manifest, read_only=read_only)
+    def __init__(self, source: Source) -> None:
+        self._source = source
 
     # ------------------------------------------------------------ questions
 
@@ -79,7 +87,9 @@ class Reader:
         _check_cone(ra, dec, radius_arcsec)
         ranges = cone_ranges(ra, dec, radius_arcsec)
         test = cap(ra, dec, radius_arcsec)
-        return self._ask(lambda snapshot: snapshot.cone(ranges, test, mask_filters, columns))
+        return self._ask(
+            lambda snapshot: snapshot.cone(ranges, test, mask_filters, columns), lambda: ranges
+        )
 
     def region(
         self,
@@ -101,7 +111,9 @@ class Reader:
         mask_filters, columns
             As for `cone`.
         """
-        return self._ask(lambda snapshot: snapshot.region(ranges, exact, mask_filters, columns))
+        return self._ask(
+            lambda snapshot: snapshot.region(ranges, exact, mask_filters, columns), lambda: ranges
+        )
 
     def cones_rows(
         self,
@@ -118,7 +130,10 @@ class Reader:
         from astroquery_mmdc.cache.many import cone_rows
 
         _check_cones(ra, dec, radius_arcsec)
-        return self._ask(lambda snapshot: cone_rows(snapshot, ra, dec, radius_arcsec, mask_filters))
+        return self._ask(
+            lambda snapshot: cone_rows(snapshot, ra, dec, radius_arcsec, mask_filters),
+            lambda: _cones_ranges(ra, dec, radius_arcsec),
+        )
 
     def cones(
         self,
@@ -159,23 +174,37 @@ class Reader:
 
         _check_cones(ra, dec, radius_arcsec)
         return self._ask(
-            lambda snapshot: crossmatch(snapshot, ra, dec, radius_arcsec, nearest=nearest)
+            lambda snapshot: crossmatch(snapshot, ra, dec, radius_arcsec, nearest=nearest),
+            lambda: _cones_ranges(ra, dec, radius_arcsec),
         )
 
-    def _ask(self, question: Callable[[Snapshot], _T]) -> _T:
+    def select(self, selection: Selection, use: Callable[[Snapshot, NDArray[np.int64]], _T]) -> _T:
+        """Return what is made of the rows of a selection.
+
+        Parameters
+        ----------
+        selection : Selection
+            Which rows are wanted, and in which order.
+        use : callable
+            Called with a snapshot and the numbers of its rows, as `Snapshot.take` takes them; once
+            more, with a newer one, where a compaction has taken the files away meanwhile.
+        """
+        return self._ask(lambda snapshot: use(snapshot, selection.rows(snapshot)), selection.ranges)
+
+    def _ask(self, question: Callable[[Snapshot], _T], where: Where) -> _T:
         for _ in range(_ATTEMPTS - 1):
             try:
-                return question(self._loader.snapshot())
+                return question(self._source.snapshot(where))
             except FileNotFoundError:
                 # Two compactions have passed since the snapshot was taken.
-                self._loader.forget()
-        return question(self._loader.snapshot())
+                self._source.forget()
+        return question(self._source.snapshot(where))
 
     # ------------------------------------------------------------ coverage
 
     def coverage(self) -> Coverage:
         """Return what is known of the sky."""
-        return self._loader.coverage()
+        return self._source.coverage()
 
     def covered(
         self, key: str, ranges: NDArray[np.int64], *, newer_than: float | None = None
@@ -191,7 +220,39 @@ class Reader:
         newer_than : float, optional
             Time, in seconds since 1970, at or before which a fetch is too old.
         """
-        return self._loader.coverage().missing(key, ranges, newer_than)
+        return self._source.coverage().missing(key, ranges, newer_than)
+
+    # ------------------------------------------------------------ giving to others
+
+    def export(
+        self, path: str | Path, ranges: NDArray[np.int64] | None = None, *, overwrite: bool = False
+    ) -> int:
+        """Write the rows of ranges, and what is known of them, as one file to give to others.
+
+        Parameters
+        ----------
+        path : path-like
+            The file, a zip archive with Parquet, JSON and BibTeX.
+        ranges : ndarray of int64, shape (n, 2), optional
+            Ranges of order 29; everything unless given.
+        overwrite : bool, optional
+            Whether an existing file may be replaced.
+
+        Returns
+        -------
+        int
+            Number of rows.
+        """
+        from astroquery_mmdc.cache.bundle import write_bundle
+        from astroquery_mmdc.cache.maintenance import space_errors
+
+        wanted = np.array([[0, MAX_KEY]]) if ranges is None else merge(ranges)
+        # Coverage first: what is committed in between is then not claimed to be known.
+        coverage = self.coverage()
+        rows = self.region(wanted)
+        with space_errors(f"writing {path}"):
+            write_bundle(path, rows, coverage, wanted, overwrite=overwrite)
+        return int(rows.num_rows)
 
 
 def _check_cone(ra: float, dec: float, radius_arcsec: float) -> None:
@@ -211,3 +272,8 @@ def _check_cones(ra: ArrayLike, dec: ArrayLike, radius_arcsec: float) -> None:
     if wrong.any():
         msg = f"ra, dec: position {int(np.flatnonzero(wrong)[0])} is no position; remove it"
         raise InvalidRequestError(msg, parameter="coordinates")
+
+
+def _cones_ranges(ra: ArrayLike, dec: ArrayLike, radius_arcsec: float) -> NDArray[np.int64]:
+    order, _, cells = cones_cells(ra, dec, radius_arcsec)
+    return cells_to_ranges(order, np.unique(cells))

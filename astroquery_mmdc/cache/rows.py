@@ -14,11 +14,11 @@ from astroquery_mmdc.cache.layout import KEY, ORDER, ROW_SCHEMA, STORE_SCHEMA
 from astroquery_mmdc.exceptions import InputWarning, InvalidRequestError
 from astroquery_mmdc.schema.wire import Limit
 
-__all__ = ["healpix_keys", "normalised", "sort_rows"]
+__all__ = ["healpix_keys", "normalised", "sort_rows", "taken"]
 
 # Above this many rows the import of healpy is paid back by its speed.
 _MANY = 50_000
-_MICROSECONDS_PER_DAY = 86_400_000_000
+_SECONDS_PER_DAY = 86_400
 
 
 def healpix_keys(ra: NDArray[np.float64], dec: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -126,37 +126,58 @@ def _finite(array: pa.Array) -> pa.Array:
     return pc.if_else(finite, array, pa.scalar(None, array.type))
 
 
+# Of a time: the date, the time of day and six digits of a second, as the service writes them.
+_TIME = np.dtype(
+    [("date", "S11"), ("clock", "S9"), ("millis", "S3"), ("micros", "S3"), ("z", "S1")]
+)
+
+
 def _iso_times(array: pa.Array) -> pa.Array:
-    """Write times as the service does; Arrow's own way takes ten times as long."""
+    """Write times as the service does; Arrow's own way takes twenty times as long."""
     micros = array.cast(pa.timestamp("us")).cast(pa.int64())
     values = np.asarray(micros.fill_null(0).to_numpy(zero_copy_only=False))
-    days, rest = np.divmod(values, _MICROSECONDS_PER_DAY)
-    distinct, which = np.unique(days, return_inverse=True)
-    dates = np.datetime_as_string(distinct.astype("datetime64[D]")).astype("S10")
-    seconds, fraction = np.divmod(rest, 1_000_000)
-    fraction = fraction.astype(np.int32)
-    text = np.empty((len(values), 27), dtype=np.uint8)
-    text[:, 10], text[:, 19], text[:, 26] = b"T.Z"
-    text[:, :10] = dates.view(np.uint8).reshape(-1, 10)[which]
-    text[:, 11:19] = _clock()[seconds]
-    text[:, 20:23], text[:, 23:26] = _DIGITS[fraction // 1000], _DIGITS[fraction % 1000]
-    fixed = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(27), len(values), [None, pa.py_buffer(text)]
-    )
-    written = fixed.cast(pa.binary()).cast(pa.string())
+    seconds = values // 1_000_000
+    days = seconds // _SECONDS_PER_DAY
+    text = np.empty(len(values), dtype=_TIME)
+    text["date"] = _dates(days)
+    text["clock"] = _clock()[seconds - days * _SECONDS_PER_DAY]
+    fraction = (values - seconds * 1_000_000).astype(np.int32)
+    millis = fraction // 1000
+    text["millis"], text["micros"] = _DIGITS[millis], _DIGITS[fraction - millis * 1000]
+    text["z"] = b"Z"
+    written = _texts(text)
     if array.null_count:
         return pc.if_else(pc.is_valid(array), written, pa.scalar(None, pa.string()))
     return written
 
 
+def _dates(days: NDArray[np.int64]) -> NDArray[np.bytes_]:
+    """Return days since 1970 as dates with the letter that comes before the time."""
+    first = int(days.min(initial=0))
+    span = int(days.max(initial=0)) - first + 1
+    # Dates from all of history are rare: then each is written for itself.
+    known, which = (
+        (np.arange(first, first + span), days - first) if span <= len(days) else (days, ...)
+    )
+    dates = np.datetime_as_string(known.astype("datetime64[D]"))
+    return np.char.add(dates.astype("S10"), b"T")[which]
+
+
+def _texts(text: NDArray[np.void]) -> pa.Array:
+    """Return records of bytes, all of one length, as strings."""
+    ends = np.arange(len(text) + 1, dtype=np.int32) * np.int32(text.dtype.itemsize)
+    return pa.StringArray.from_buffers(len(text), pa.py_buffer(ends), pa.py_buffer(text))
+
+
 @lru_cache(maxsize=1)
-def _clock() -> NDArray[np.uint8]:
-    """Return the text of every second of a day."""
-    text = "".join(f"{n // 3600:02d}:{n // 60 % 60:02d}:{n % 60:02d}" for n in range(86_400))
-    return np.frombuffer(text.encode(), dtype=np.uint8).reshape(-1, 8)
+def _clock() -> NDArray[np.bytes_]:
+    """Return the text of every second of a day, with the point after it."""
+    return np.array(
+        [f"{n // 3600:02d}:{n // 60 % 60:02d}:{n % 60:02d}.".encode() for n in range(86_400)]
+    )
 
 
-_DIGITS = np.array([list(f"{number:03d}".encode()) for number in range(1000)], dtype=np.uint8)
+_DIGITS = np.array([f"{number:03d}".encode() for number in range(1000)])
 
 
 def _check_required(name: str, array: pa.Array, first_row: int) -> None:
@@ -197,14 +218,19 @@ def sort_rows(table: pa.Table) -> pa.Table:
     """
     keys = table.column(KEY).to_numpy()
     order = np.argsort(keys, kind="stable")
-    group = np.empty(len(keys), dtype=np.int64)
-    sorted_keys = keys[order]
-    group[order] = np.cumsum(np.diff(sorted_keys, prepend=sorted_keys[:1]) > 0)
+    position = np.cumsum(np.diff(keys[order], prepend=keys[:1]) != 0)
     catalog = _single(table.column("catalog")).indices.to_numpy().astype(np.int64)
     mjd = _single(table.column("mjd_mid"))
     if mjd.null_count:
         mjd = mjd.fill_null(0.0)
     # Days in sixteenths, within 22 bits: fine enough to keep most windows in one run.
     date = np.clip(mjd.to_numpy() * 16, 0, (1 << 22) - 1).astype(np.int64)
-    final = np.argsort((group << 34) | (np.minimum(catalog, 0xFFF) << 22) | date, kind="stable")
-    return table.take(pa.array(final))
+    within = (np.minimum(catalog, 0xFFF) << 22 | date)[order]
+    final = order[np.argsort(position << 34 | within, kind="stable")]
+    return taken(table, final)
+
+
+def taken(table: pa.Table, order: NDArray[np.int64]) -> pa.Table:
+    """Return rows in an order, in one piece; the numbers of rows are not checked."""
+    rows = pa.array(order.astype(np.uint32))
+    return pc.take(table, rows, boundscheck=False).combine_chunks()

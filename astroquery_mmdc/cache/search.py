@@ -8,7 +8,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Cap", "Runs", "cap", "expand", "inside", "mask_runs", "no_runs", "row_runs", "segments"]
+__all__ = [
+    "Cap",
+    "Runs",
+    "cap",
+    "expand",
+    "inside",
+    "mask_runs",
+    "no_runs",
+    "row_runs",
+    "segments",
+    "separation_arcsec",
+]
 
 Runs = NDArray[np.int64]
 """Half-open runs of rows, shape (n, 2), sorted and disjoint."""
@@ -49,6 +60,21 @@ def inside(vectors: NDArray[np.float64], test: Cap) -> NDArray[np.bool_]:
     away = vectors - test.center
     chord2 = np.einsum("ij,ij->i", away, away)
     return np.asarray(chord2 >= test.chord2 if test.beyond else chord2 <= test.chord2)
+
+
+def separation_arcsec(
+    center: NDArray[np.float64], vectors: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the angles between one unit vector and others, in arcsec.
+
+    Notes
+    -----
+    The arctangent of |a x b| over a.b keeps its precision for the smallest angles, where the
+    arccosine loses it, and next to the antipode, where the arcsine does.
+    """
+    cross = np.cross(center, vectors)
+    angle = np.arctan2(np.sqrt((cross * cross).sum(axis=-1)), vectors @ center)
+    return np.asarray(angle / ARCSEC)
 
 
 def no_runs() -> Runs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -14,9 +14,14 @@ from astroquery_mmdc.cache.filters import Filters
 from astroquery_mmdc.cache.layout import ROW_SCHEMA, Tile
 from astroquery_mmdc.cache.manifest import Generation, Segment
 from astroquery_mmdc.cache.part import Exact, Part
-from astroquery_mmdc.cache.search import Cap, Runs, expand
+from astroquery_mmdc.cache.search import Cap, Runs, expand, row_runs
 
-__all__ = ["Delta", "Snapshot"]
+__all__ = ["Delta", "Snapshot", "Where", "replaced"]
+
+Where = Callable[[], NDArray[np.int64]]
+"""Returns the ranges of order 29 that a question is about."""
+
+_NO_ROWS = ROW_SCHEMA.empty_table()
 
 # Parts of about the same size are merged; so there are few of them, and each row moves rarely.
 _RATIO = 4
@@ -63,6 +68,11 @@ class Snapshot:
         return self.generation.upto if self.generation else 0
 
     @property
+    def size(self) -> int:
+        """Number of rows that queries can find."""
+        return sum(len(part) - len(part.dead) for part in self.parts)
+
+    @property
     def offsets(self) -> list[int]:
         """Number of the first row of each part."""
         return [0, *accumulate(len(part) for part in self.parts)]
@@ -94,8 +104,13 @@ class Snapshot:
         columns: Sequence[str] | None,
     ) -> pa.Table:
         """Return the rows of a cone; ``ranges`` hold it all, ``test`` decides."""
-        runs = [part.wanted(part.in_cone(ranges, test), filters) for part in self.parts]
-        return self.read(runs, columns)
+        return self.read(self.cone_runs(ranges, test, filters), columns)
+
+    def cone_runs(
+        self, ranges: NDArray[np.int64], test: Cap, filters: Filters | None
+    ) -> list[Runs]:
+        """Return which rows lie in a cone, one `Runs` for each part."""
+        return [part.wanted(part.in_cone(ranges, test), filters) for part in self.parts]
 
     def region(
         self,
@@ -105,8 +120,27 @@ class Snapshot:
         columns: Sequence[str] | None,
     ) -> pa.Table:
         """Return the rows of a region; ``ranges`` hold it all, ``exact`` decides."""
-        runs = [part.wanted(part.in_ranges(ranges, exact), filters) for part in self.parts]
-        return self.read(runs, columns)
+        return self.read(self.region_runs(ranges, exact, filters), columns)
+
+    def region_runs(
+        self, ranges: NDArray[np.int64], exact: Exact | None, filters: Filters | None
+    ) -> list[Runs]:
+        """Return which rows lie in a region, one `Runs` for each part."""
+        return [part.wanted(part.in_ranges(ranges, exact), filters) for part in self.parts]
+
+    def numbers(self, runs: Sequence[Runs]) -> NDArray[np.int64]:
+        """Return the numbers of the rows of runs, for `take`, in the order of `read`."""
+        offsets = zip(self.offsets, runs, strict=False)
+        found = [expand(wanted) + offset for offset, wanted in offsets if len(wanted)]
+        return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+
+    def runs_of(self, rows: NDArray[np.int64]) -> list[Runs]:
+        """Return ascending rows, given by their numbers, as runs for `read`."""
+        cuts = np.searchsorted(rows, self.offsets).tolist()
+        return [
+            row_runs(rows[low:high] - offset)
+            for low, high, offset in zip(cuts, cuts[1:], self.offsets, strict=False)
+        ]
 
     def read(self, runs: Sequence[Runs], columns: Sequence[str] | None) -> pa.Table:
         """Return the rows of runs, one `Runs` for each part."""
@@ -143,8 +177,7 @@ class Snapshot:
 
 
 def _empty(columns: list[str] | None) -> pa.Table:
-    table = ROW_SCHEMA.empty_table()
-    return table if columns is None else table.select(columns)
+    return _NO_ROWS if columns is None else _NO_ROWS.select(columns)
 
 
 def _living(part: Part, table: pa.Table | None) -> pa.Table:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from astroquery_mmdc.cache.coverage import contains, merge, subtract
+from astroquery_mmdc.cache.coverage import contains, merge
 from astroquery_mmdc.cache.filters import Filters
-from astroquery_mmdc.cache.layout import KEY, MAX_KEY, Layout
-from astroquery_mmdc.cache.manifest import Manifest, Segment
+from astroquery_mmdc.cache.layout import KEY, Layout
+from astroquery_mmdc.cache.loading import Loader
+from astroquery_mmdc.cache.manifest import Manifest
 from astroquery_mmdc.cache.reading import Reader
 from astroquery_mmdc.cache.snapshot import Snapshot, replaced
 from astroquery_mmdc.cache.verify import Report
@@ -29,7 +29,6 @@ _Progress = Callable[[int], None]
 
 # Seconds that ingestion waits for a compaction in another process.
 _WAIT = 600.0
-_ATTEMPTS = 3
 
 
 class ObservationCache(Reader):
@@ -61,7 +60,9 @@ class ObservationCache(Reader):
         layout = Layout(Path(folder).expanduser())
         self._make_folders(layout, read_only=read_only)
         manifest = Manifest(layout.manifest, read_only=read_only)
-        super().__init__(layout, manifest, read_only=read_only)
+        self._layout, self._manifest, self._read_only = layout, manifest, read_only
+        self._loader = Loader(layout, manifest, read_only=read_only)
+        super().__init__(self._loader)
         if not read_only:
             self._sweep()
 
@@ -107,6 +108,11 @@ class ObservationCache(Reader):
         """Where it is."""
         return self._layout.root
 
+    @property
+    def is_read_only(self) -> bool:
+        """Whether nothing may be written."""
+        return self._read_only
+
     # ------------------------------------------------------------ writing
 
     def put(self, rows: pa.Table, *, key: str, ranges: NDArray[np.int64], fetched: float) -> int:
@@ -136,8 +142,9 @@ class ObservationCache(Reader):
         CacheError
             It could not be written; nothing was changed.
         """
+        from astroquery_mmdc.cache.commit import Fetch, commit
         from astroquery_mmdc.cache.ingest import newest_ids
-        from astroquery_mmdc.cache.rows import normalised, sort_rows
+        from astroquery_mmdc.cache.rows import normalised
 
         self._check_writable()
         ranges = merge(ranges)
@@ -146,39 +153,9 @@ class ObservationCache(Reader):
         if key and not Filters.from_key(key).mask(table).all():
             msg = f"rows: some do not match the key {key}; give the rows that were asked for"
             raise InvalidRequestError(msg, parameter="rows")
-        self._commit(sort_rows(table.combine_chunks()), key, ranges, fetched)
+        fetch = Fetch(table.combine_chunks(), key, ranges, fetched)
+        commit(self._layout, self._manifest, fetch, self.region)
         return int(table.num_rows)
-
-    def _commit(self, table: pa.Table, key: str, ranges: NDArray[np.int64], fetched: float) -> None:
-        for attempt in range(_ATTEMPTS):
-            segment = self._written(table, key)
-            with self._manifest.transaction() as cursor:
-                # Another process may have taken the file for one that a crash left behind.
-                present = segment.path is None or (self._layout.deltas / segment.path).exists()
-                if present:
-                    self._manifest.add_segment(cursor, segment, ranges=ranges, fetched=fetched)
-                    return
-            if attempt == _ATTEMPTS - 1:
-                break
-        msg = f"the files in {self._layout.deltas} vanish while they are written; nothing changed"
-        raise CacheError(msg)
-
-    def _written(self, table: pa.Table, key: str) -> Segment:
-        from astroquery_mmdc.cache.files import checksum, sync_folder
-        from astroquery_mmdc.cache.hats import write_rows
-        from astroquery_mmdc.cache.maintenance import space_errors
-
-        if not table.num_rows:
-            return Segment(0, None, key, 0, None)
-        path = self._layout.deltas / f"{uuid.uuid4().hex}.parquet"
-        try:
-            with space_errors("writing the rows"):
-                write_rows(path, table)
-                sync_folder(self._layout.deltas)
-                return Segment(0, path.name, key, table.num_rows, checksum(path))
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
 
     def ingest(
         self,
@@ -230,13 +207,15 @@ class ObservationCache(Reader):
 
     # ------------------------------------------------------------ maintenance
 
-    def compact(self, *, force: bool = False) -> bool:
+    def compact(self, *, force: bool = False, wait: float = 0.0) -> bool:
         """Merge all committed fetches into the next generation.
 
         Parameters
         ----------
         force : bool, optional
             Whether every tile is written anew, even if nothing was fetched.
+        wait : float, optional
+            Seconds to wait for another process that is at it.
 
         Returns
         -------
@@ -246,7 +225,7 @@ class ObservationCache(Reader):
         from astroquery_mmdc.cache import maintenance
 
         self._check_writable()
-        with maintenance.exclusive(self._layout, wait=0) as mine:
+        with maintenance.exclusive(self._layout, wait=wait) as mine:
             if not mine:
                 return False
             snapshot = self._loader.snapshot()
@@ -294,11 +273,7 @@ class ObservationCache(Reader):
         if without is not None:
             parts = tuple(replaced(part, without, Filters()) for part in snapshot.parts)
             snapshot = replace(snapshot, parts=parts)
-            covers = [
-                (key, low, high, fetched)
-                for key, start, stop, fetched in covers
-                for low, high in subtract(np.array([[start, stop]]), without).tolist()
-            ]
+            covers = maintenance.covers_outside(covers, without)
         base, runs = maintenance.snapshot_sources(self._layout, self._manifest, snapshot)
         maintenance.commit_generation(
             self._layout, self._manifest, snapshot.upto, base, runs, covers=covers, fixed=fixed
@@ -315,56 +290,32 @@ class ObservationCache(Reader):
         Parameters
         ----------
         repair : bool, optional
-            Whether what can be derived from the rest is made again.
+            Whether what can be derived from the rest is made again. What cannot is dropped,
+            together with what it said of the sky.
+
+        Warns
+        -----
+        IncompleteResultWarning
+            Damaged rows were dropped.
         """
         from astroquery_mmdc.cache import maintenance, verify
+        from astroquery_mmdc.cache.repair import repair as repair_store
 
         if not repair:
             return verify.check(self._layout, self._manifest)
         self._check_writable()
         with maintenance.exclusive(self._layout, wait=_WAIT) as mine:
             self._check_mine(mine)
-            report = verify.check(self._layout, self._manifest)
-            repaired = verify.repair(self._layout, self._manifest, report)
+            report = repair_store(self._layout, self._manifest)
             maintenance.sweep(self._layout, self._manifest)
             self._loader.forget()
-            return replace(report, repaired=repaired)
+            return report
 
     def info(self) -> dict[str, Any]:
         """Return what the store holds: numbers of rows, files and bytes, and what is known."""
         from astroquery_mmdc.cache.describe import describe
 
         return describe(self._layout, self._manifest, self._loader)
-
-    def export(
-        self, path: str | Path, ranges: NDArray[np.int64] | None = None, *, overwrite: bool = False
-    ) -> int:
-        """Write the rows of ranges, and what is known of them, as one file to give to others.
-
-        Parameters
-        ----------
-        path : path-like
-            The file, a zip archive with Parquet, JSON and BibTeX.
-        ranges : ndarray of int64, shape (n, 2), optional
-            Ranges of order 29; everything unless given.
-        overwrite : bool, optional
-            Whether an existing file may be replaced.
-
-        Returns
-        -------
-        int
-            Number of rows.
-        """
-        from astroquery_mmdc.cache.bundle import write_bundle
-        from astroquery_mmdc.cache.maintenance import space_errors
-
-        wanted = np.array([[0, MAX_KEY]]) if ranges is None else merge(ranges)
-        # Coverage first: what is committed in between is then not claimed to be known.
-        coverage = self.coverage()
-        rows = self.region(wanted)
-        with space_errors(f"writing {path}"):
-            write_bundle(path, rows, coverage, wanted, overwrite=overwrite)
-        return int(rows.num_rows)
 
     def import_bundle(self, path: str | Path) -> int:
         """Take in a file made by `export`; what is known here from a later time stays.

@@ -1,9 +1,8 @@
-"""Checking a store against its checksums, and making again what can be derived."""
+"""Checking a store against its checksums."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from astroquery_mmdc.cache.build import rebuild_index
 from astroquery_mmdc.cache.files import checksum
-from astroquery_mmdc.cache.hats import CatalogWriter, read_tile
+from astroquery_mmdc.cache.hats import read_tile
 from astroquery_mmdc.cache.index import open_index, tile_offsets
-from astroquery_mmdc.cache.layout import KEY, ROW_SCHEMA, STORE_SCHEMA, Layout, Tile, tiles_of
+from astroquery_mmdc.cache.layout import ROW_SCHEMA, Layout, Tile, tiles_of
 from astroquery_mmdc.cache.manifest import Generation, Manifest
 from astroquery_mmdc.cache.part import Part, facets_of, positions_of
-from astroquery_mmdc.exceptions import CacheError
 
-__all__ = ["Report", "check", "repair"]
+__all__ = ["Report", "check", "is_same"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +33,23 @@ class Report:
         Paths, inside the folder of the store, of files that are missing or not as they were.
     repaired : tuple of str
         Those of them that are right again.
+    dropped : tuple of str
+        Those that nothing could be made right from. They are no part of the store any more, and
+        neither is what they said of the sky: it is asked for anew.
+    lost_rows : int
+        Number of rows in ``dropped``, as far as it is known.
     """
 
     checked: int
     damaged: tuple[str, ...] = ()
     repaired: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    lost_rows: int = 0
 
     @property
     def is_good(self) -> bool:
         """Whether nothing is damaged any more."""
-        return set(self.damaged) == set(self.repaired)
+        return set(self.damaged) == {*self.repaired, *self.dropped}
 
 
 def check(layout: Layout, manifest: Manifest) -> Report:
@@ -61,7 +65,7 @@ def check(layout: Layout, manifest: Manifest) -> Report:
         folder = layout.generation(generation.path)
         files = manifest.files(generation.id)
         sums |= {folder / path: expected for path, expected in files.items()}
-    damaged = [path for path, expected in sums.items() if not _is_same(path, expected)]
+    damaged = [path for path, expected in sums.items() if not is_same(path, expected)]
     checked = len(sums)
     if generation is not None:
         checked += 1
@@ -74,7 +78,8 @@ def check(layout: Layout, manifest: Manifest) -> Report:
     return Report(checked, tuple(names))
 
 
-def _is_same(path: Path, expected: str | None) -> bool:
+def is_same(path: Path, expected: str | None) -> bool:
+    """Return whether a file is there and has its checksum."""
     try:
         return checksum(path) == expected
     except OSError:
@@ -125,90 +130,3 @@ def _is_indexed(table: pa.Table, part: Part, first: int, last: int) -> bool:
     except (OSError, pa.ArrowException):
         return False
     return bool(rows.equals(table.select(ROW_SCHEMA.names)))
-
-
-def repair(layout: Layout, manifest: Manifest, report: Report) -> tuple[str, ...]:
-    """Make again what can be derived; return the paths that are right afterwards.
-
-    A tile is written from the index, the index from the tiles, and what describes the tiles from
-    the tiles. A tile counts as repaired only if it has its old checksum again.
-    """
-    generation = manifest.state().generation
-    if generation is None or not report.damaged:
-        return ()
-    folder = layout.generation(generation.path)
-    expected = manifest.files(generation.id)
-    damaged = [layout.root / name for name in report.damaged]
-    for tile in tiles_of(manifest.files(generation.id)):
-        path = folder / "dataset" / tile.path
-        if path in damaged:
-            _restore_tile(layout, generation, tile)
-    still = {path for path in damaged if path.suffix == ".parquet" and path.is_relative_to(folder)}
-    still = {
-        path for path in still if not _is_same(path, expected[path.relative_to(folder).as_posix()])
-    }
-    if not still:
-        _restore_descriptions(layout, manifest, generation, expected)
-        if layout.index(generation.path) in damaged:
-            rebuild_index(layout, generation.path, expected, layout.index(generation.path))
-    again = set(check(layout, manifest).damaged)
-    return tuple(name for name in report.damaged if name not in again)
-
-
-def _restore_tile(layout: Layout, generation: Generation, tile: Tile) -> None:
-    opened = open_index(layout.index(generation.path))
-    if opened is None:
-        return
-    part, indexed = opened
-    places = {(held.order, held.pixel): place for place, held in enumerate(indexed)}
-    place = places.get((tile.order, tile.pixel))
-    if place is None:
-        return
-    first, last = tile_offsets(indexed)[place : place + 2].tolist()
-    starts = part.positions.starts
-    low, high = starts.searchsorted([first, last]).tolist()
-    keys = np.repeat(part.positions.keys[low:high], np.diff(starts[low : high + 1]))
-    rows = pa.concat_tables(part.rows.read(np.array([[first, last]]), None))
-    table = rows.append_column(STORE_SCHEMA.field(KEY), pa.array(keys)).cast(STORE_SCHEMA)
-    for scratch in _scratch(layout):
-        writer = CatalogWriter(scratch)
-        writer.add(tile, table)
-        path = layout.tile(generation.path, tile)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        (scratch / "dataset" / tile.path).replace(path)
-
-
-def _restore_descriptions(
-    layout: Layout, manifest: Manifest, generation: Generation, expected: dict[str, str]
-) -> None:
-    folder = layout.generation(generation.path)
-    for scratch in _scratch(layout):
-        writer = CatalogWriter(scratch)
-        for tile in _counted(layout, generation, tiles_of(manifest.files(generation.id))):
-            writer.keep(tile, folder, expected[f"dataset/{tile.path}"])
-        for record in writer.finish():
-            same = record.checksum == expected.get(record.path)
-            if same and not _is_same(folder / record.path, record.checksum):
-                (folder / record.path).parent.mkdir(parents=True, exist_ok=True)
-                (scratch / record.path).replace(folder / record.path)
-
-
-def _counted(layout: Layout, generation: Generation, tiles: Sequence[Tile]) -> list[Tile]:
-    from pyarrow import parquet
-
-    def rows(tile: Tile) -> int:
-        return int(parquet.read_metadata(layout.tile(generation.path, tile)).num_rows)
-
-    return [Tile.of(tile.order, tile.pixel, rows(tile)) for tile in tiles]
-
-
-def _scratch(layout: Layout) -> Iterator[Path]:
-    folder = layout.root / ".spool-repair"
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        yield folder
-    except OSError as err:
-        msg = f"{layout.root} cannot be repaired ({err}); free some space, or check the folder"
-        raise CacheError(msg) from err
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

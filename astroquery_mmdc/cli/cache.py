@@ -84,16 +84,19 @@ def compact(server: str | None, timeout: float | None) -> None:
 
 
 @cache.command()
-@click.option("--repair", is_flag=True, help="Make anew what can be derived.")
+@click.option("--repair", is_flag=True, help="Make anew what can be derived, drop the rest.")
 @service_options
 @command_errors
 def verify(repair: bool, server: str | None, timeout: float | None) -> None:
     """Check every file that is held."""
     report = client(server, timeout).cache.verify(repair=repair)
     counts = f"{len(report.damaged)} damaged, {len(report.repaired)} repaired"
+    if report.dropped:
+        counts += f", {len(report.dropped)} dropped with {report.lost_rows} rows"
     click.echo(f"{report.checked} files, {counts}")
+    states = dict.fromkeys(report.repaired, "repaired") | dict.fromkeys(report.dropped, "dropped")
     for path in report.damaged:
-        click.echo(f"{'repaired' if path in report.repaired else 'damaged'}: {path}", err=True)
+        click.echo(f"{states.get(path, 'damaged')}: {path}", err=True)
     if not report.is_good:
         raise click.exceptions.Exit(1)
 

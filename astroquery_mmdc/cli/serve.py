@@ -17,14 +17,19 @@ __all__ = ["serve"]
     type=click.Path(exists=True, path_type=Path),
     help="File or folder of data; without it the sample is served.",
 )
+@click.option(
+    "--store",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of a cache to serve as it is, see `mmdc cache info`.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8421, show_default=True, help="Port; 0 takes a free one.")
 @command_errors
-def serve(data: Path | None, host: str, port: int) -> None:
+def serve(data: Path | None, store: Path | None, host: str, port: int) -> None:
     """Serve observations and SEDs on this machine, as the MMDC service does."""
     from astroquery_mmdc.server import serve as run
 
-    run(data, host=host, port=port, ready=_announce)
+    run(data, store=store, host=host, port=port, ready=_announce)
 
 
 def _announce(url: str) -> None:

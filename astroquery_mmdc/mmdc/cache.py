@@ -14,6 +14,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable, Table
 
+from astroquery_mmdc.exceptions import CacheError
 from astroquery_mmdc.net import portal
 from astroquery_mmdc.net.handle import wait
 from astroquery_mmdc.schema.catalogs import check_catalog
@@ -22,6 +23,7 @@ from astroquery_mmdc.schema.coordinates import as_radius, as_targets
 if TYPE_CHECKING:
     from mocpy import MOC
 
+    from astroquery_mmdc.cache.remote import RemoteCache
     from astroquery_mmdc.cache.store import ObservationCache
     from astroquery_mmdc.mmdc.core import MMDCClass
     from astroquery_mmdc.mmdc.prefetch import Prefetched
@@ -47,24 +49,32 @@ class Cache:
     def __init__(self, service: MMDCClass) -> None:
         self._service = service
         self._lock = threading.Lock()
-        self._open: tuple[int, Path, ObservationCache] | None = None
+        self._open: tuple[int, Path | str, Any] | None = None
+
+    @property
+    def _name(self) -> str:
+        parts = urlsplit(self._service.client.server)
+        port = f"-{parts.port}" if parts.port else ""
+        return f"observations/{parts.hostname}{port}"
 
     @property
     def folder(self) -> Path:
         """Where it is; it is made when something is stored."""
-        parts = urlsplit(self._service.client.server)
-        port = f"-{parts.port}" if parts.port else ""
-        return self._service.cache_dir / "observations" / f"{parts.hostname}{port}"
+        return self._service.cache_dir / self._name
 
     @property
-    def store(self) -> ObservationCache:
-        """The store itself, opened on first use and again after a fork."""
-        from astroquery_mmdc.cache.store import ObservationCache
+    def url(self) -> str | None:
+        """Where it is read from, if ``cache_dir`` is an URL."""
+        place = self._service.cache_url
+        return None if place is None else f"{place.rstrip('/')}/{self._name}"
 
-        folder, process = self.folder, os.getpid()
+    @property
+    def store(self) -> ObservationCache | RemoteCache:
+        """The store itself, opened on first use and again after a fork."""
+        place, process = self.url or self.folder, os.getpid()
         with self._lock:
-            if self._open is None or self._open[:2] != (process, folder):
-                self._open = (process, folder, ObservationCache(folder))
+            if self._open is None or self._open[:2] != (process, place):
+                self._open = (process, place, _opened(place))
             return self._open[2]
 
     def query_region(self, region: Any, *, catalog: str | None = None) -> QTable:
@@ -159,6 +169,9 @@ class Cache:
         """
         from astroquery_mmdc.mmdc.prefetch import prefetch
 
+        if self.store.is_read_only:
+            msg = f"cache_dir: {self.url} is for reading only; give a folder to fetch into"
+            raise CacheError(msg)
         work = prefetch(self._service, coordinates, radius, region, catalog, progress=progress)
         return wait(portal.start(work))
 
@@ -254,12 +267,40 @@ class Cache:
         return self.store.import_bundle(Path(path))
 
     def clear(self) -> None:
-        """Forget everything that is held of this service."""
+        """Forget everything that is held of this service: observations, SEDs, sources, names."""
+        from astroquery_mmdc.mmdc.kept import answers_of
+
         self.store.clear()
+        answers_of(self._service).clear()
 
-    def open_lsdb(self) -> Any:
-        """Return the catalogue as LSDB opens it; what was fetched is merged into it first."""
-        import lsdb
+    def open_lsdb(self, **options: Any) -> Any:
+        """Return what is held as an LSDB catalogue, for work on many cores or machines.
 
-        self.store.compact(force=True)
-        return lsdb.open_catalog(self.folder)
+        What was fetched since the last generation is merged into it first. The catalogue is that
+        generation: what is fetched later is not part of it, and after two more generations its
+        files are gone, so open it again then.
+
+        Parameters
+        ----------
+        **options
+            For ``lsdb.open_catalog``, such as ``columns``.
+
+        Returns
+        -------
+        ``lsdb.Catalog``
+
+        Raises
+        ------
+        CacheError
+            Nothing is held, or what was fetched cannot be merged now: rows would be missing.
+        """
+        from astroquery_mmdc.cache.scale import open_lsdb
+
+        return open_lsdb(self.store, **options)
+
+
+def _opened(place: Path | str) -> ObservationCache | RemoteCache:
+    from astroquery_mmdc.cache.remote import RemoteCache
+    from astroquery_mmdc.cache.store import ObservationCache
+
+    return RemoteCache(place) if isinstance(place, str) else ObservationCache(place)

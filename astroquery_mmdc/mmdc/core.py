@@ -12,6 +12,7 @@ from astropy.config import paths
 from astroquery.query import BaseQuery
 
 from astroquery_mmdc._config import conf
+from astroquery_mmdc._files import is_url
 from astroquery_mmdc.mmdc import (
     downloads,
     fits,
@@ -44,8 +45,9 @@ class MMDCClass(BaseQuery):
         Name of your application; None uses ``conf.app_name``.
     end_user : str, optional
         Opaque id of your own user, where you serve many.
-    cache_dir : path-like, optional
-        Folder for what is remembered; None uses ``MMDC_CACHE_DIR`` or astropy's cache folder.
+    cache_dir : path-like or URL, optional
+        Folder for what is remembered; None uses ``MMDC_CACHE_DIR`` or astropy's cache folder. With
+        an URL, observations are read from there, and nothing is written.
     timeout : float, optional
         Seconds to wait for the first byte of an answer; None uses ``conf.timeout``.
 
@@ -88,7 +90,15 @@ class MMDCClass(BaseQuery):
     def cache_dir(self) -> Path:
         """Folder for what is remembered."""
         folder = self._cache_dir or os.environ.get("MMDC_CACHE_DIR")
-        return Path(folder) if folder else Path(paths.get_cache_dir()) / "astroquery_mmdc"
+        if folder and not is_url(folder):
+            return Path(folder)
+        return Path(paths.get_cache_dir()) / "astroquery_mmdc"
+
+    @property
+    def cache_url(self) -> str | None:
+        """Where observations are read from, if that is no folder of this machine."""
+        place = self._cache_dir or os.environ.get("MMDC_CACHE_DIR")
+        return str(place) if is_url(place) else None
 
     def remembers(self, cache: bool | None) -> bool:
         """Return whether observations of this service are remembered.

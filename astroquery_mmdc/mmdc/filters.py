@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from astroquery_mmdc._config import conf
-from astroquery_mmdc.exceptions import InvalidRequestError
+from astroquery_mmdc.exceptions import InvalidRequestError, MaxResultsWarning
+from astroquery_mmdc.net import Job
 from astroquery_mmdc.schema.catalogs import check_catalog
 from astroquery_mmdc.schema.coordinates import as_mjd
 from astroquery_mmdc.schema.wire import ORDERINGS
@@ -57,6 +58,14 @@ class Filters:
             "limit": None if limit < 0 else limit + 1,
         }
         return cls({name: value for name, value in payload.items() if value is not None}, limit)
+
+    def within_limit(self, count: int, job: Job) -> slice:
+        """Return which of so many rows are wanted; warn where some are left out."""
+        if not 0 <= self.row_limit < count:
+            return slice(None)
+        msg = f"only the first {self.row_limit} rows are returned; raise row_limit or set it to -1"
+        job.warn(msg, MaxResultsWarning)
+        return slice(self.row_limit)
 
 
 def _flag(parameter: str, value: bool | None) -> str | None:

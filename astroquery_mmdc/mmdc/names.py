@@ -12,7 +12,6 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.coordinates.name_resolve import NameResolveError
 
-from astroquery_mmdc._config import conf
 from astroquery_mmdc.exceptions import (
     InputWarning,
     InvalidRequestError,
@@ -21,6 +20,7 @@ from astroquery_mmdc.exceptions import (
     ParseError,
     ResolverError,
 )
+from astroquery_mmdc.mmdc.kept import answered, spelled
 from astroquery_mmdc.net import Job
 from astroquery_mmdc.net.gather import gather
 from astroquery_mmdc.schema.coordinates import Targets, as_targets, coordinate_from_string
@@ -86,6 +86,15 @@ async def _resolve(self: MMDCClass, job: Job, name: str) -> SkyCoord:
     position = coordinate_from_string(name, parameter="name")
     if position is not None:
         return position
+    question = {"name": spelled(name)}
+    kept = await answered(
+        self, job, "name", question, lambda: _hits(self, name), what=f"the position of {name!r}"
+    )
+    return _choose(job, name, kept.content)
+
+
+async def _hits(self: MMDCClass, name: str) -> list[Mapping[str, Any]]:
+    """Ask the service, then Sesame."""
     problem: MMDCError | None = None
     try:
         hits = await _service_hits(self, name)
@@ -94,9 +103,7 @@ async def _resolve(self: MMDCClass, job: Job, name: str) -> SkyCoord:
     except MMDCError as err:
         # Sesame may still know the name; if not, this error is the reason to tell.
         hits, problem = [], err
-    if hits:
-        return _choose(job, name, hits)
-    return await _sesame(name, problem)
+    return hits or [await _sesame(name, problem)]
 
 
 async def _service_hits(self: MMDCClass, name: str) -> list[Mapping[str, Any]]:
@@ -135,12 +142,9 @@ def _choose(job: Job, name: str, hits: list[Mapping[str, Any]]) -> SkyCoord:
     return positions[0]
 
 
-async def _sesame(name: str, problem: MMDCError | None) -> SkyCoord:
-    if conf.offline:
-        msg = f"name: {name!r} cannot be resolved because conf.offline is set; give coordinates"
-        raise OfflineError(msg)
+async def _sesame(name: str, problem: MMDCError | None) -> Mapping[str, Any]:
     try:
-        return await anyio.to_thread.run_sync(_from_name, name)
+        position = await anyio.to_thread.run_sync(_from_name, name)
     except (NameResolveError, OSError) as err:
         also = f" (the service: {problem})" if problem else ""
         msg = (
@@ -148,6 +152,7 @@ async def _sesame(name: str, problem: MMDCError | None) -> SkyCoord:
             "or give coordinates"
         )
         raise ResolverError(msg) from err
+    return {"name": name, "ra": float(position.ra.deg), "dec": float(position.dec.deg)}
 
 
 def _from_name(name: str) -> SkyCoord:

@@ -1,4 +1,4 @@
-"""Observations of the service: cones, criteria, objects and light curves."""
+"""The verbs that ask for observations: their parameters, and what they return."""
 
 from __future__ import annotations
 
@@ -6,40 +6,25 @@ from collections.abc import Coroutine, Iterable
 from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from astropy import units as u
-from astropy.coordinates import SkyCoord, angular_separation
+from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 from astropy.time import Time
-from astropy.utils.masked import Masked
 
-from astroquery_mmdc.exceptions import (
-    MaxResultsWarning,
-    NoResultsWarning,
-    ParseError,
-)
+from astroquery_mmdc.mmdc import criteria
+from astroquery_mmdc.mmdc.cones import cones
 from astroquery_mmdc.mmdc.filters import Filters
-from astroquery_mmdc.mmdc.names import resolve_targets
+from astroquery_mmdc.mmdc.lightcurves import as_lightcurve, lightcurve_later
 from astroquery_mmdc.net import Job
-from astroquery_mmdc.net.gather import gather
-from astroquery_mmdc.schema.columns import LIGHTCURVE
-from astroquery_mmdc.schema.coordinates import Targets, as_radius, as_targets
-from astroquery_mmdc.schema.provenance import provenance
-from astroquery_mmdc.schema.rows import decode_rows
-from astroquery_mmdc.schema.tables import observations_from_rows
-from astroquery_mmdc.schema.wire import Limit, Path
+from astroquery_mmdc.schema.coordinates import as_radius, as_targets
+from astroquery_mmdc.schema.wire import Limit
 
 if TYPE_CHECKING:
-    from astroquery_mmdc.mmdc import remembered
     from astroquery_mmdc.mmdc.core import MMDCClass
 
 __all__ = ["query_criteria", "query_lightcurve", "query_object", "query_region"]
 
 RADIUS = Limit.CONE_RADIUS_ARCSEC * u.arcsec
-Payload = dict[str, Any]
-
-
-# ---------------------------------------------------------------- verbs
 
 
 def query_region(
@@ -129,7 +114,7 @@ def query_region(
         row_limit=row_limit,
     )
     targets = as_targets(coordinates)
-    return _cones(self, job, targets, as_radius(radius), filters, get_query_payload, cache, refresh)
+    return cones(self, job, targets, as_radius(radius), filters, get_query_payload, cache, refresh)
 
 
 def query_object(
@@ -246,15 +231,7 @@ def query_criteria(
     )
     if get_query_payload:
         return filters.payload
-    if self.remembers(cache):
-        from astroquery_mmdc.mmdc import remembered
-
-        table = remembered.everywhere(self, job, filters, refresh=refresh)
-        if table is not None:
-            index = np.zeros(len(table), dtype=np.int64)
-            payloads = [filters.payload]
-            return _finished(self, job, table, index, payloads, True, None, (), from_cache=True)
-    return _fetch(self, job, [filters.payload], filters, is_scalar=True, positions=None)
+    return criteria.observations(self, job, filters, cache, refresh=refresh)
 
 
 def query_lightcurve(
@@ -310,191 +287,7 @@ def query_lightcurve(
         row_limit=row_limit,
     )
     targets = as_targets(coordinates)
-    outcome = _cones(
+    outcome = cones(
         self, job, targets, as_radius(radius), filters, get_query_payload, cache, refresh
     )
-    return _lightcurve_later(outcome) if iscoroutine(outcome) else _as_lightcurve(outcome)
-
-
-async def _lightcurve_later(observations: Coroutine[Any, Any, Any]) -> Any:
-    return _as_lightcurve(await observations)
-
-
-def _as_lightcurve(table: Any) -> Any:
-    if not isinstance(table, QTable):
-        # The payload of the query.
-        return table
-    mjd = table["mjd_mid"]
-    missing = np.asarray(getattr(mjd, "mask", np.zeros(len(mjd), bool)))
-    values = np.asarray(getattr(mjd, "unmasked", mjd).value)
-    time = Time(np.where(missing, 0.0, values), format="mjd", scale="utc")
-    if missing.any():
-        time = Masked(time, missing)
-    extra = [name for name in ("query_index", "separation") if name in table.colnames]
-    names = [*[name for name in extra if name == "query_index"], *LIGHTCURVE[1:]]
-    lightcurve = table[[*names, *[name for name in extra if name == "separation"]]]
-    lightcurve.add_column(time, name="time", index=1 if "query_index" in extra else 0)
-    lightcurve["time"].info.description = "Time of the point, UTC"
-    return lightcurve
-
-
-# ---------------------------------------------------------------- payloads and rows
-
-
-def _cones(
-    self: MMDCClass,
-    job: Job,
-    targets: Targets,
-    radius: u.Quantity,
-    filters: Filters,
-    *options: bool | None,
-) -> Any:
-    if targets.coordinates is None:
-        return _resolved_cones(self, job, targets, radius, filters, *options)
-    payloads = _payloads(targets.coordinates, radius, filters)
-    get_query_payload, cache, refresh = options
-    if get_query_payload:
-        return payloads[0] if targets.is_scalar else payloads
-    if self.remembers(cache):
-        # Only here: it loads pyarrow, which a client that remembers nothing does not need.
-        from astroquery_mmdc.mmdc import remembered
-
-        cones = remembered.Cones.of(targets.coordinates, radius, filters)
-        outcome = remembered.known_or_fetched(self, job, cones, refresh=bool(refresh))
-        if isinstance(outcome, tuple):
-            return _recalled(self, job, outcome, payloads, targets, cones)
-        if outcome is not None:
-            return _recalled_later(self, job, outcome, payloads, targets, cones)
-    return _fetch(
-        self,
-        job,
-        payloads,
-        filters,
-        is_scalar=targets.is_scalar,
-        positions=targets.coordinates,
-        names=targets.names,
-    )
-
-
-def _recalled(
-    self: MMDCClass,
-    job: Job,
-    outcome: remembered.Answer,
-    payloads: list[Payload],
-    targets: Targets,
-    cones: remembered.Cones,
-) -> QTable:
-    from astroquery_mmdc.mmdc import remembered
-
-    table, index = outcome
-    when = remembered.retrieved(self.cache.store, cones)
-    return _finished(
-        self,
-        job,
-        table,
-        index,
-        payloads,
-        targets.is_scalar,
-        targets.positions,
-        targets.names,
-        from_cache=True,
-        retrieved=when,
-    )
-
-
-async def _recalled_later(
-    self: MMDCClass, job: Job, outcome: Coroutine[Any, Any, remembered.Answer], *args: Any
-) -> QTable:
-    return _recalled(self, job, await outcome, *args)
-
-
-async def _resolved_cones(
-    self: MMDCClass, job: Job, targets: Targets, *args: Any
-) -> QTable | Payload | list[Payload]:
-    outcome = _cones(self, job, await resolve_targets(self, job, targets), *args)
-    return await outcome if iscoroutine(outcome) else outcome
-
-
-def _payloads(coordinates: SkyCoord, radius: u.Quantity, filters: Filters) -> list[Payload]:
-    return [
-        {"ra": ra, "dec": dec, "radius_arcsec": float(radius.to_value(u.arcsec)), **filters.payload}
-        for ra, dec in zip(coordinates.ra.deg.tolist(), coordinates.dec.deg.tolist(), strict=True)
-    ]
-
-
-async def _fetch(
-    self: MMDCClass,
-    job: Job,
-    payloads: list[Payload],
-    filters: Filters,
-    *,
-    is_scalar: bool,
-    positions: SkyCoord | None,
-    names: tuple[str | None, ...] = (),
-) -> QTable:
-    answers = await gather(_rows(self, job, payload, filters) for payload in payloads)
-    table = observations_from_rows([row for rows in answers for row in rows])
-    index = np.repeat(np.arange(len(answers)), [len(rows) for rows in answers])
-    return _finished(self, job, table, index, payloads, is_scalar, positions, names)
-
-
-def _finished(
-    self: MMDCClass,
-    job: Job,
-    table: QTable,
-    index: Any,
-    payloads: list[Payload],
-    is_scalar: bool,
-    positions: SkyCoord | None,
-    names: tuple[str | None, ...],
-    **facts: Any,
-) -> QTable:
-    """Add what the rows do not hold: the index of the query, separations, provenance."""
-    if positions is not None:
-        _add_separation(table, positions[index])
-    if not is_scalar:
-        table.add_column(index, name="query_index", index=0)
-        table["query_index"].info.description = "Index of the position in the query"
-    query = payloads[0] if is_scalar else {**payloads[0], "targets": len(payloads)}
-    if not is_scalar:
-        query = {name: value for name, value in query.items() if name not in ("ra", "dec")}
-    table.meta["mmdc"] = provenance(
-        service=self.client.server,
-        endpoint=Path.OBSERVATIONS,
-        query=query,
-        names=[name for name in names if name] or None,
-        **facts,
-    )
-    if not len(table):
-        job.warn(_nothing_found(payloads), NoResultsWarning)
-    return table
-
-
-async def _rows(self: MMDCClass, job: Job, payload: Payload, filters: Filters) -> list[Any]:
-    reply = await self.client.request("GET", Path.OBSERVATIONS, params=payload)
-    try:
-        rows = decode_rows(reply.content)
-    except ParseError as err:
-        msg = f"{reply.url}: {err}"
-        raise ParseError(msg, excerpt=err.excerpt) from err
-    if 0 <= filters.row_limit < len(rows):
-        msg = (
-            f"only the first {filters.row_limit} rows are returned; raise row_limit or set it to -1"
-        )
-        job.warn(msg, MaxResultsWarning)
-        return rows[: filters.row_limit]
-    return rows
-
-
-def _add_separation(table: QTable, positions: SkyCoord) -> None:
-    separation = angular_separation(positions.ra, positions.dec, table["ra"], table["dec"])
-    table["separation"] = separation.to(u.arcsec)
-    table["separation"].info.description = "Distance from the position of the query"
-
-
-def _nothing_found(payloads: list[Payload]) -> str:
-    first = payloads[0]
-    where = f" within {first['radius_arcsec']:g} arcsec" if "radius_arcsec" in first else ""
-    many = f" of {len(payloads)} positions" if len(payloads) > 1 else ""
-    at = f" of {first['ra']:.5f} {first['dec']:+.5f}" if where and not many else many
-    return f"the service has no observation{where}{at} for these filters"
+    return lightcurve_later(outcome) if iscoroutine(outcome) else as_lightcurve(outcome)

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy import units as u
-from astropy.coordinates import SkyCoord
 
 from astroquery_mmdc.exceptions import InvalidRequestError, MMDCError
 from astroquery_mmdc.mmdc.filters import Filters
 from astroquery_mmdc.mmdc.names import resolve_targets
-from astroquery_mmdc.mmdc.remembered import Cones, fill_cells, newer_than
+from astroquery_mmdc.mmdc.remembered import Cones, fill_cells, newer_than, row_filters
 from astroquery_mmdc.net import Job
 from astroquery_mmdc.schema.coordinates import as_radius, as_targets
 from astroquery_mmdc.schema.wire import Limit
@@ -65,13 +63,11 @@ async def prefetch(
         msg = "coordinates: give either coordinates or a region"
         raise InvalidRequestError(msg, parameter="coordinates")
     if region is not None:
-        cones = Cones.of(SkyCoord([0.0], [0.0], unit="deg"), 0 * u.arcsec, wanted)
         parts = _parts_of_region(region)
     else:
         targets = await resolve_targets(self, Job(), as_targets(coordinates))
-        cones = Cones.of(targets.positions, as_radius(radius), wanted)
-        parts = _parts_of_cones(cones)
-    return await _all(self, parts, cones.rows, progress=progress)
+        parts = _parts_of_cones(Cones.of(targets, as_radius(radius), wanted))
+    return await _all(self, parts, row_filters(wanted), progress=progress)
 
 
 Part = tuple[str, int, Any]

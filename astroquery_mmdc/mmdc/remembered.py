@@ -11,13 +11,13 @@ import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import numpy as np
+import pyarrow as pa
 from astropy import units as u
-from astropy.coordinates import SkyCoord
-from astropy.table import QTable
 from numpy.typing import NDArray
 
 from astroquery_mmdc._config import conf
@@ -31,52 +31,56 @@ from astroquery_mmdc.cache.cells import (
 from astroquery_mmdc.cache.coverage import contains
 from astroquery_mmdc.cache.filters import Filters as RowFilters
 from astroquery_mmdc.cache.filters import row_order
+from astroquery_mmdc.cache.healpix import WHOLE_SKY, Ranges
 from astroquery_mmdc.exceptions import (
-    MaxResultsWarning,
     OfflineError,
     RateLimitError,
     ServiceUnavailableError,
     StaleResultWarning,
 )
+from astroquery_mmdc.mmdc.answers import Answer, separation
 from astroquery_mmdc.mmdc.filters import Filters
 from astroquery_mmdc.net import Job
 from astroquery_mmdc.net.gather import gather
 from astroquery_mmdc.schema.arrow import observations_from_arrow, rows_to_arrow
+from astroquery_mmdc.schema.columnar import numbers
+from astroquery_mmdc.schema.coordinates import Targets, separation_arcsec
 from astroquery_mmdc.schema.rows import decode_rows
 from astroquery_mmdc.schema.wire import Path
 
 if TYPE_CHECKING:
+    from astroquery_mmdc.cache.remote import RemoteCache
     from astroquery_mmdc.cache.store import ObservationCache
     from astroquery_mmdc.mmdc.core import MMDCClass
 
+    Store = ObservationCache | RemoteCache
+
 __all__ = [
     "Cones",
-    "answer",
     "everywhere",
+    "everywhere_of_any_age",
     "fill_cells",
-    "is_known",
     "known_or_fetched",
     "newer_than",
-    "retrieved",
+    "row_filters",
 ]
 
 
 # Each segment adds to the time of every query; merging this many takes a second or two.
 _SEGMENTS = 100
 
-_WHOLE_SKY = np.array([[0, 12 << 58]], dtype=np.int64)
+_OLDER_OFFLINE = "the answer is older than conf.cache_timeout; conf.offline is set"
 
-Answer = tuple[QTable, NDArray[np.int64]]
-"""The rows of all cones, and for each row which cone it is of."""
+_WHOLE_SKY: Ranges = np.array([WHOLE_SKY], dtype=np.int64)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cones:
     """Cones of one radius with their filters.
 
     Parameters
     ----------
-    ra, dec : ndarray
+    ra, dec : ndarray of float64
         Degrees.
     radius_arcsec : float
     rows : RowFilters
@@ -85,24 +89,30 @@ class Cones:
         The query's own, with its ordering and limit.
     """
 
-    ra: Any
-    dec: Any
+    ra: NDArray[np.float64]
+    dec: NDArray[np.float64]
     radius_arcsec: float
     rows: RowFilters
     filters: Filters
 
     @classmethod
-    def of(cls, positions: SkyCoord, radius: u.Quantity, filters: Filters) -> Cones:
+    def of(cls, targets: Targets, radius: u.Quantity, filters: Filters) -> Cones:
         """Return the cones of a query."""
-        ra, dec = np.atleast_1d(positions.ra.deg), np.atleast_1d(positions.dec.deg)
-        return cls(ra, dec, float(radius.to_value(u.arcsec)), _row_filters(filters), filters)
+        arcsec = float(radius.to_value(u.arcsec))
+        return cls(*targets.degrees, arcsec, row_filters(filters), filters)
 
     def each(self) -> list[tuple[float, float]]:
         """Return the centres one by one."""
         return list(zip(self.ra.tolist(), self.dec.tolist(), strict=True))
 
+    @cached_property
+    def needed(self) -> list[Ranges]:
+        """What must be known of the sky to answer each of them."""
+        return [needed_ranges(ra, dec, self.radius_arcsec) for ra, dec in self.each()]
 
-def _row_filters(filters: Filters) -> RowFilters:
+
+def row_filters(filters: Filters) -> RowFilters:
+    """Return the filters of a query in the terms of the store."""
     wanted = {
         name: value == "true" if name.startswith("is_") else value
         for name, value in filters.payload.items()
@@ -111,13 +121,13 @@ def _row_filters(filters: Filters) -> RowFilters:
     return RowFilters(**wanted)
 
 
-def _gaps(store: ObservationCache, cones: Cones, since: float | None) -> list[int]:
+def _gaps(store: Store, cones: Cones, since: float | None) -> list[int]:
     """Return which cones are not known, or not by fetches that are new enough."""
     key = cones.rows.key()
     return [
         index
-        for index, (ra, dec) in enumerate(cones.each())
-        if len(store.covered(key, needed_ranges(ra, dec, cones.radius_arcsec), newer_than=since))
+        for index, needed in enumerate(cones.needed)
+        if len(store.covered(key, needed, newer_than=since))
     ]
 
 
@@ -128,32 +138,28 @@ def newer_than(*, refresh: bool) -> float | None:
     return None if conf.cache_timeout < 0 else time.time() - conf.cache_timeout
 
 
-def is_known(store: ObservationCache, cones: Cones) -> bool:
-    """Return whether all cones can be answered, however old what is known may be."""
-    return not _gaps(store, cones, None)
-
-
 def known_or_fetched(
     self: MMDCClass, job: Job, cones: Cones, *, refresh: bool
-) -> Answer | Coroutine[Any, Any, Any] | None:
+) -> Answer | Coroutine[Any, Any, Answer] | None:
     """Return the answer, a coroutine that gets it, or None where the service has to be asked.
 
-    The service is asked directly where only some rows are wanted of a region that is not known:
-    all of its cells would be fetched for a glance.
+    The service is asked directly where nothing can be kept, and where only some rows are wanted of
+    a region that is not known: all of its cells would be fetched for a glance.
     """
+    # Once for all that follows: to find its folder takes a while.
     store = self.cache.store
     missing = _gaps(store, cones, newer_than(refresh=refresh and not conf.offline))
     if not missing:
-        return answer(self, job, cones)
+        return _answer(store, job, cones)
     if conf.offline:
-        return _answer_offline(self, job, cones)
-    if cones.filters.row_limit > 0:
+        return _answer_offline(store, job, cones)
+    if store.is_read_only or cones.filters.row_limit > 0:
         return None
     return _fetched(self, job, cones, missing, refresh=refresh)
 
 
-def _answer_offline(self: MMDCClass, job: Job, cones: Cones) -> Answer:
-    unknown = _gaps(self.cache.store, cones, None)
+def _answer_offline(store: Store, job: Job, cones: Cones) -> Answer:
+    unknown = _gaps(store, cones, None)
     if unknown:
         ra, dec = cones.each()[unknown[0]]
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
@@ -163,21 +169,21 @@ def _answer_offline(self: MMDCClass, job: Job, cones: Cones) -> Answer:
             "MMDC.cache.prefetch"
         )
         raise OfflineError(msg)
-    job.warn("the answer is older than conf.cache_timeout; conf.offline is set", StaleResultWarning)
-    return answer(self, job, cones)
+    job.warn(_OLDER_OFFLINE, StaleResultWarning)
+    return _answer(store, job, cones)
 
 
 async def _fetched(
     self: MMDCClass, job: Job, cones: Cones, missing: list[int], *, refresh: bool
 ) -> Answer:
-    since = newer_than(refresh=refresh)
+    store, since = self.cache.store, newer_than(refresh=refresh)
     try:
         await gather(_fill(self, cones, index, since) for index in missing)
     except (ServiceUnavailableError, RateLimitError) as err:
-        if not conf.stale_if_error or not is_known(self.cache.store, cones):
+        if not conf.stale_if_error or _gaps(store, cones, None):
             raise
         job.warn(f"{err}; what is known from before is returned", StaleResultWarning)
-    return await anyio.to_thread.run_sync(answer, self, job, cones)
+    return await anyio.to_thread.run_sync(_answer, store, job, cones)
 
 
 async def _fill(self: MMDCClass, cones: Cones, index: int, since: float | None) -> None:
@@ -217,7 +223,7 @@ def _wire_filters(wanted: RowFilters) -> dict[str, Any]:
     return {name: str(x).lower() if isinstance(x, bool) else x for name, x in exact.items()}
 
 
-def _keep(store: ObservationCache, rows: list[Any], key: str, ranges: Any, fetched: float) -> int:
+def _keep(store: Store, rows: list[Any], key: str, ranges: Any, fetched: float) -> int:
     from astroquery_mmdc.cache.cells import ORDER, ang2pix_nest
 
     table = rows_to_arrow(rows)
@@ -228,61 +234,86 @@ def _keep(store: ObservationCache, rows: list[Any], key: str, ranges: Any, fetch
     return count
 
 
-def answer(self: MMDCClass, job: Job, cones: Cones) -> Answer:
+def _answer(store: Store, job: Job, cones: Cones) -> Answer:
     """Return the rows of each cone, filtered and sorted as the service does it."""
-    import pyarrow as pa
-
-    parts = []
+    parts, orders, sizes, first = [], [], [], 0
     for ra, dec in cones.each():
-        rows = self.cache.store.cone(ra, dec, cones.radius_arcsec, mask_filters=cones.rows)
-        separation = None
-        ordering = cones.filters.payload.get("ordering")
-        if ordering and ordering.endswith("sep_arcsec"):
-            separation = _separation(ra, dec, rows)
-        order = row_order(rows, ordering, separation=separation)
-        parts.append(rows.take(_limited(job, order, cones.filters.row_limit)))
-    sizes = [part.num_rows for part in parts]
-    table = observations_from_arrow(pa.concat_tables(parts))
-    return table, np.repeat(np.arange(len(parts)), sizes)
+        rows = store.cone(ra, dec, cones.radius_arcsec, mask_filters=cones.rows)
+        order = _order(rows, cones, ra, dec)
+        order = order[cones.filters.within_limit(len(order), job)]
+        parts.append(rows)
+        orders.append(order + first)
+        sizes.append(len(order))
+        first += rows.num_rows
+    rows = parts[0] if len(parts) == 1 else pa.concat_tables(parts)
+    order = orders[0] if len(orders) == 1 else np.concatenate(orders)
+    index = np.repeat(np.arange(len(parts)), sizes)
+    more = {"separation": partial(_separation, rows, order, cones, index)}
+    retrieved = _retrieved(store, cones.rows.key(), cones.needed[0])
+    facts = {"from_cache": True, "retrieved": retrieved}
+    return Answer(observations_from_arrow(rows, order, more), index, facts)
 
 
-def _limited(job: Job, order: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
-    if not 0 < limit < len(order):
-        return order
-    msg = f"only the first {limit} rows are returned; raise row_limit or set it to -1"
-    job.warn(msg, MaxResultsWarning)
-    return order[:limit]
+def _order(rows: pa.Table, cones: Cones, ra: float, dec: float) -> NDArray[np.int64]:
+    ordering = cones.filters.payload.get("ordering")
+    if ordering is None or not ordering.endswith("sep_arcsec"):
+        return row_order(rows, ordering)
+    places = (rows.column(name).to_numpy() for name in ("ra", "dec"))
+    return row_order(rows, ordering, separation=separation_arcsec(ra, dec, *places))
 
 
-def everywhere(self: MMDCClass, job: Job, filters: Filters, *, refresh: bool) -> QTable | None:
-    """Return the rows of the whole sky, or None where not all of it is known."""
-    store, wanted = self.cache.store, _row_filters(filters)
-    since = None if conf.offline else newer_than(refresh=refresh)
-    if len(store.covered(wanted.key(), _WHOLE_SKY, newer_than=since)):
-        if conf.offline:
-            msg = (
-                "not all of the sky is held locally and conf.offline is set; "
-                "MMDC.cache.ingest(..., complete=True) takes in a mirror"
-            )
-            raise OfflineError(msg)
-        return None
-    rows = store.region(_WHOLE_SKY, mask_filters=wanted)
-    order = row_order(rows, filters.payload.get("ordering"))
-    return observations_from_arrow(rows.take(_limited(job, order, filters.row_limit)))
+def _separation(
+    rows: pa.Table, order: NDArray[np.int64], cones: Cones, index: NDArray[np.int64]
+) -> u.Quantity:
+    places = (numbers(rows.column(name), order) for name in ("ra", "dec"))
+    return separation(cones.ra[index], cones.dec[index], *places)
 
 
-def _separation(ra: float, dec: float, rows: Any) -> Any:
-    from astropy.coordinates import angular_separation
-
-    columns = (np.radians(rows.column(name).to_numpy()) for name in ("ra", "dec"))
-    return np.degrees(angular_separation(np.radians(ra), np.radians(dec), *columns)) * 3600
-
-
-def retrieved(store: ObservationCache, cones: Cones) -> str | None:
-    """Return when the oldest part of what answers the first cone was fetched."""
-    ra, dec = cones.each()[0]
-    needed = needed_ranges(ra, dec, cones.radius_arcsec)
-    oldest = store.coverage().oldest(cones.rows.key(), needed)
+def _retrieved(store: Store, key: str, needed: Ranges) -> str | None:
+    """Return when the oldest part of an answer was fetched."""
+    oldest = store.coverage().oldest(key, needed)
     if oldest is None:
         return None
     return datetime.fromtimestamp(oldest, UTC).isoformat(timespec="seconds")
+
+
+def everywhere(self: MMDCClass, job: Job, filters: Filters, *, refresh: bool) -> Answer | None:
+    """Return the rows of the whole sky, or None where the service has to be asked.
+
+    Raises
+    ------
+    OfflineError
+        Not all of the sky is known and ``conf.offline`` is set.
+    """
+    store, key = self.cache.store, row_filters(filters).key()
+    since = newer_than(refresh=refresh and not conf.offline)
+    if not len(store.covered(key, _WHOLE_SKY, newer_than=since)):
+        return _whole_sky(store, job, filters)
+    if not conf.offline:
+        return None
+    if len(store.covered(key, _WHOLE_SKY)):
+        msg = (
+            "not all of the sky is held locally and conf.offline is set; "
+            "MMDC.cache.ingest(..., complete=True) takes in a mirror"
+        )
+        raise OfflineError(msg)
+    job.warn(_OLDER_OFFLINE, StaleResultWarning)
+    return _whole_sky(store, job, filters)
+
+
+def everywhere_of_any_age(self: MMDCClass, job: Job, filters: Filters) -> Answer | None:
+    """Return the rows of the whole sky however old they are; None where not all is known."""
+    store, key = self.cache.store, row_filters(filters).key()
+    if len(store.covered(key, _WHOLE_SKY)):
+        return None
+    return _whole_sky(store, job, filters)
+
+
+def _whole_sky(store: Store, job: Job, filters: Filters) -> Answer:
+    wanted = row_filters(filters)
+    rows = store.region(_WHOLE_SKY, mask_filters=wanted)
+    order = row_order(rows, filters.payload.get("ordering"))
+    order = order[filters.within_limit(len(order), job)]
+    retrieved = _retrieved(store, wanted.key(), _WHOLE_SKY)
+    facts = {"from_cache": True, "retrieved": retrieved}
+    return Answer(observations_from_arrow(rows, order), np.zeros(len(order), np.int64), facts)

@@ -10,21 +10,23 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table, vstack
 from astropy.time import Time
 
+from astroquery_mmdc._config import conf
 from astroquery_mmdc.exceptions import (
     IncompleteResultWarning,
     NoResultsWarning,
-    NotFoundError,
     StaleResultWarning,
 )
 from astroquery_mmdc.mmdc import legacy
+from astroquery_mmdc.mmdc.kept import KeptAnswer, answered, answers_of
 from astroquery_mmdc.mmdc.names import resolve_targets
 from astroquery_mmdc.mmdc.progress import Progress, watcher
 from astroquery_mmdc.mmdc.sed_jobs import (
     Payload,
     SedRequest,
     finished,
+    kept_or_asked,
     payloads,
-    submitted,
+    question_of,
     take_up,
 )
 from astroquery_mmdc.net import Job
@@ -153,19 +155,17 @@ def _stacked(seds: list[SED]) -> SED:
 
 async def _one(self: MMDCClass, job: Job, payload: Payload, request: SedRequest) -> SED:
     deadline = time.monotonic() + request.timeout
-    async with self.client.limiter("jobs"):
-        try:
-            envelope = await submitted(self, job, payload, request, deadline)
-        except NotFoundError:
-            # A server without this endpoint still has the older one.
+    kept = await kept_or_asked(self, job, "sed", payload, request, deadline)
+    if kept.content is None:
+        async with self.client.limiter("jobs"):
             return await legacy.legacy_sed(self, job, payload["json"], request, deadline)
-        answer = await finished(self, job, envelope, request, deadline)
-    return _sed_of(self, job, answer, payload, request)
+    return _sed_of(self, job, kept, payload, request)
 
 
 def _sed_of(
-    self: MMDCClass, job: Job, answer: Payload, payload: Payload, request: SedRequest
+    self: MMDCClass, job: Job, kept: KeptAnswer, payload: Payload, request: SedRequest
 ) -> SED:
+    answer = kept.content
     source = source_from_json(answer.get("source") or payload["json"])
     state = answer.get("job") or {}
     columns = sed_columns(answer.get("sed") or {})
@@ -181,6 +181,7 @@ def _sed_of(
         stale=answer.get("stale") or None,
         missed_catalogs=state.get("missed_catalogs") or None,
         window_rule="midpoint" if any(request.window()) else None,
+        **kept.facts(),
     )
     return _checked_sed(job, sed, request)
 
@@ -209,9 +210,17 @@ async def resume_sed(self: MMDCClass, job: Job, entry: JournalEntry, timeout: fl
     """Take up a job that was started before, here or in another process."""
     request = SedRequest.checked(timeout=timeout)
     deadline = time.monotonic() + timeout
-    reply = await self.client.request("GET", Path.SED_JOB.format(id=entry.job_id))
-    state = reply.json_object()
-    envelope = {"id": state.get("id"), "status": state.get("status"), "job": state}
-    take_up(self, job, envelope, dict(entry.query))
-    answer = await finished(self, job, envelope, request, deadline)
-    return _sed_of(self, job, answer, {"json": dict(entry.query)}, request)
+    payload = {"json": dict(entry.query), "params": {}}
+
+    async def ask() -> Payload:
+        reply = await self.client.request("GET", Path.SED_JOB.format(id=entry.job_id))
+        state = reply.json_object()
+        envelope = {"id": state.get("id"), "status": state.get("status"), "job": state}
+        take_up(self, job, envelope, payload["json"])
+        return await finished(self, job, envelope, request, deadline)
+
+    kept = answers_of(self).get("sed", question_of(payload)) if conf.offline else None
+    if kept is None or kept.content.get("id") != entry.job_id:
+        question = {"job_id": entry.job_id}
+        kept = await answered(self, job, "job", question, ask, what=f"job {entry.job_id}")
+    return _sed_of(self, job, kept, payload, request)

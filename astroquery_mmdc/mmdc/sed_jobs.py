@@ -13,8 +13,10 @@ from astroquery_mmdc._config import conf
 from astroquery_mmdc.exceptions import (
     InvalidRequestError,
     JobFailedError,
+    NotFoundError,
     ParseError,
 )
+from astroquery_mmdc.mmdc.kept import KeptAnswer, answered, spelled
 from astroquery_mmdc.mmdc.progress import Progress, watcher
 from astroquery_mmdc.net import Job
 from astroquery_mmdc.net.jobs import poll
@@ -26,7 +28,15 @@ from astroquery_mmdc.schema.wire import JobState, Path
 if TYPE_CHECKING:
     from astroquery_mmdc.mmdc.core import MMDCClass
 
-__all__ = ["Payload", "SedRequest", "finished", "payloads", "submitted", "take_up"]
+__all__ = [
+    "Payload",
+    "SedRequest",
+    "finished",
+    "kept_or_asked",
+    "payloads",
+    "question_of",
+    "take_up",
+]
 
 _FIRST_WAIT = 20
 _FIRST_WAIT_WITH_PROGRESS = 2
@@ -107,6 +117,47 @@ def _payload(name: str | None, position: SkyCoord, request: SedRequest) -> Paylo
     if request.refresh:
         body["refresh"] = True
     return {"json": body, "params": dict(request.params)}
+
+
+async def kept_or_asked(
+    self: MMDCClass, job: Job, kind: str, payload: Payload, request: SedRequest, deadline: float
+) -> KeptAnswer:
+    """Return the service's complete answer, or its last one where it cannot be asked.
+
+    Its content is None where a server has the older endpoint only.
+    """
+
+    async def ask() -> Payload | None:
+        async with self.client.limiter("jobs"):
+            try:
+                envelope = await submitted(self, job, payload, request, deadline)
+            except NotFoundError:
+                return None
+            return await finished(self, job, envelope, request, deadline)
+
+    body = payload["json"]
+    where = body.get("name") or f"{body['ra']:.5f} {body['dec']:+.5f}"
+    kept = await answered(
+        self,
+        job,
+        kind,
+        question_of(payload),
+        ask,
+        what=f"what the service has on {where} ({kind}, for these filters)",
+    )
+    if kept.retrieved is not None:
+        job.job_id, job.status = kept.content.get("id"), str(kept.content.get("status"))
+        notify = watcher(request.progress, job)
+        if notify:
+            notify(kept.content)
+    return kept
+
+
+def question_of(payload: Payload) -> Payload:
+    """Return what the answer to a payload depends on."""
+    body = payload["json"]
+    position = {"ra": body["ra"], "dec": body["dec"], "name": spelled(body.get("name", ""))}
+    return position | payload["params"]
 
 
 async def submitted(

@@ -11,11 +11,10 @@ from astropy.coordinates import SkyCoord
 from astropy.table import QTable, Table
 
 from astroquery_mmdc._config import conf
-from astroquery_mmdc.exceptions import NotFoundError
 from astroquery_mmdc.mmdc import legacy
 from astroquery_mmdc.mmdc.names import resolve_targets
 from astroquery_mmdc.mmdc.progress import Progress
-from astroquery_mmdc.mmdc.sed_jobs import Payload, SedRequest, finished, payloads, submitted
+from astroquery_mmdc.mmdc.sed_jobs import Payload, SedRequest, kept_or_asked, payloads
 from astroquery_mmdc.net import Job
 from astroquery_mmdc.net.gather import gather
 from astroquery_mmdc.schema.coordinates import Targets, as_targets
@@ -99,10 +98,9 @@ async def _fetched(
 
 async def _one(self: MMDCClass, job: Job, payload: Payload, request: SedRequest) -> Source:
     deadline = time.monotonic() + request.timeout
-    async with self.client.limiter("jobs"):
-        try:
-            envelope = await submitted(self, job, payload, request, deadline)
-        except NotFoundError:
+    kept = await kept_or_asked(self, job, "source", payload, request, deadline)
+    if kept.content is None:
+        # A server without this endpoint still has the older one.
+        async with self.client.limiter("jobs"):
             return await legacy.legacy_source(self, job, payload["json"], request, deadline)
-        answer = await finished(self, job, envelope, request, deadline)
-    return source_from_json(answer.get("source") or {})
+    return source_from_json(kept.content.get("source") or {})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 from operator import attrgetter
 from typing import Any
 
@@ -16,8 +18,21 @@ from msgspec import to_builtins
 from numpy.typing import NDArray
 
 from astroquery_mmdc.exceptions import ParseError
-from astroquery_mmdc.schema.columns import OBSERVATION, REFERENCE_FIELDS, Column
-from astroquery_mmdc.schema.tables import observation_rows, observation_table, wire_values
+from astroquery_mmdc.schema.columnar import Order, is_among, numbers, texts
+from astroquery_mmdc.schema.columns import (
+    OBSERVATION,
+    PHOTON_FLUX,
+    PHOTON_FLUX_CATALOGS,
+    REFERENCE_FIELDS,
+    Column,
+)
+from astroquery_mmdc.schema.pending import Maker, pending_table
+from astroquery_mmdc.schema.tables import (
+    build_column,
+    missing_value,
+    observation_rows,
+    wire_values,
+)
 
 __all__ = [
     "META_KEY",
@@ -30,6 +45,8 @@ __all__ = [
 
 META_KEY = b"astroquery_mmdc.meta"
 """Key of a table's ``meta``, as JSON, in the metadata of a Parquet file."""
+
+PHOTON_FLUX_FIELDS = tuple(spec.wire for spec in PHOTON_FLUX)
 
 _TYPES = {"float": pa.float64(), "int": pa.int64(), "bool": pa.bool_(), "str": pa.string()}
 
@@ -44,45 +61,89 @@ OBSERVATION_SCHEMA = pa.schema(
 """One row of ``/api/observations/``; the reference stays the struct that the service sends."""
 
 
-def observations_from_arrow(table: pa.Table) -> QTable:
-    """Return an Arrow table in the service's form (``reference`` a struct) as a QTable."""
-    values: dict[str, Any] = {}
+def observations_from_arrow(
+    table: pa.Table, order: Order = None, more: Mapping[str, Maker] | None = None
+) -> QTable:
+    """Return an Arrow table in the service's form (``reference`` a struct) as a QTable.
+
+    Parameters
+    ----------
+    table : `pyarrow.Table`
+        Rows in `OBSERVATION_SCHEMA`; texts may be dictionary-encoded.
+    order : ndarray of int64, optional
+        Numbers of the rows that are wanted; all as they come unless given.
+    more : mapping of str to callable, optional
+        Further columns, at the end, as for `pending_table`.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        Its columns are made when they are looked at, see `pending_table`; until then the Arrow
+        table is held.
+
+    Raises
+    ------
+    ParseError
+        A value that every row must have is missing.
+    """
+    rows = _Rows(table, order)
     for spec in OBSERVATION:
+        if not spec.nullable:
+            rows.check(spec)
+    makers: dict[str, Maker] = {spec.name: partial(_made, rows, spec) for spec in OBSERVATION}
+    makers |= {spec.name: partial(_made_photons, rows, spec) for spec in PHOTON_FLUX}
+    size = table.num_rows if order is None else len(order)
+    return pending_table({**makers, **(more or {})}, size)
+
+
+@dataclass
+class _Rows:
+    """Rows of an Arrow table, whose columns are read one by one."""
+
+    table: pa.Table
+    order: Order
+
+    def check(self, spec: Column) -> None:
+        """Raise ParseError where a value is missing that must be there."""
+        column = self.table.column(spec.wire)
+        missing = np.asarray(column.is_null()) if column.null_count else None
+        if spec.kind == "float" and missing is None:
+            missing = np.isnan(column.to_numpy())
+        if missing is not None and missing.any():
+            raise missing_value(spec, missing)
+
+    def values(self, spec: Column) -> NDArray[Any]:
+        """Return the values of a column as `build_column` takes them."""
         if spec.wire in REFERENCE_FIELDS:
-            column = pc.struct_field(table.column("reference"), spec.wire)
+            column = _child(self.table.column("reference"), spec.wire)
         else:
-            column = table.column(spec.wire)
-        values[spec.name] = _from_arrow(spec, column)
-    return observation_table(values)
+            column = self.table.column(spec.wire)
+        return (texts if spec.kind == "str" else numbers)(column, self.order)
+
+    @cached_property
+    def photons(self) -> NDArray[np.bool_]:
+        """Where the flux is one of photons."""
+        among = is_among(self.table.column("catalog"), PHOTON_FLUX_CATALOGS, self.order)
+        among &= numbers(self.table.column("is_lightcurve"), self.order)
+        return among
 
 
-def _from_arrow(spec: Column, column: pa.ChunkedArray) -> Any:
-    if spec.kind == "float":
-        return column.to_numpy()
-    if spec.kind == "str":
-        return _texts_from_arrow(column)
-    return column.to_pylist() if column.null_count else column.to_numpy()
+def _child(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    # Without compute functions where nothing is missing: they take longer than all the rest.
+    if column.null_count:
+        return pc.struct_field(column, name)
+    return pa.chunked_array([chunk.field(name) for chunk in column.chunks], column.type[name].type)
 
 
-def _texts_from_arrow(column: pa.ChunkedArray) -> NDArray[Any]:
-    """Return texts as a plain array, masked where null; each different one is made once."""
-    if pa.types.is_dictionary(column.type):
-        column = column.unify_dictionaries()
-    array = column.combine_chunks()
-    if not pa.types.is_dictionary(array.type):
-        array = array.dictionary_encode()
-    missing = np.asarray(array.is_null())
-    used, places = np.unique(np.asarray(array.indices.fill_null(-1)), return_inverse=True)
-    there = used[used >= 0]
-    words = [_iso(word) for word in array.dictionary.take(pa.array(there)).to_pylist()]
-    # A null has the code -1, which sorts first.
-    words = [""] * (len(used) - len(there)) + words
-    texts = np.array(words, dtype=str)[places]
-    return np.ma.MaskedArray(texts, missing) if missing.any() else texts
+def _made(rows: _Rows, spec: Column) -> Any:
+    values = rows.values(spec)
+    if spec.wire in PHOTON_FLUX_FIELDS:
+        values = np.where(rows.photons, np.nan, values)
+    return build_column(spec, values)
 
 
-def _iso(value: Any) -> str:
-    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+def _made_photons(rows: _Rows, spec: Column) -> Any:
+    return build_column(spec, np.where(rows.photons, rows.values(spec), np.nan))
 
 
 def observations_to_arrow(table: QTable) -> pa.Table:

@@ -5,11 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import Angle, BaseCoordinateFrame, SkyCoord
+from astropy.coordinates import (
+    Angle,
+    BaseCoordinateFrame,
+    SkyCoord,
+    SphericalRepresentation,
+    UnitSphericalRepresentation,
+    angular_separation,
+)
 from astropy.table import Row, Table
 from numpy.typing import ArrayLike, NDArray
 
@@ -22,6 +30,7 @@ __all__ = [
     "as_radius",
     "as_targets",
     "coordinate_from_string",
+    "separation_arcsec",
     "sky_identifier",
 ]
 
@@ -32,31 +41,50 @@ _RA_NAMES = ("ra", "raj2000", "_raj2000", "ra_icrs")
 _DEC_NAMES = ("dec", "dej2000", "decj2000", "_dej2000", "de_icrs")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Targets:
     """What a query is about: positions, or names that still need one.
 
     Parameters
     ----------
-    coordinates : `~astropy.coordinates.SkyCoord` or None
-        ICRS positions as an array; None where names have to be resolved first.
+    given : `~astropy.coordinates.SkyCoord` or None
+        ICRS positions of any shape; None where names have to be resolved first.
     names : tuple of (str or None)
         One for each target.
     is_scalar : bool
         Whether a single target was given, so that the answer has no ``query_index``.
     """
 
-    coordinates: SkyCoord | None
+    given: SkyCoord | None
     names: tuple[str | None, ...]
     is_scalar: bool
+
+    @cached_property
+    def coordinates(self) -> SkyCoord | None:
+        """The positions as an array of one dimension; None where there are names only."""
+        # Not before it is asked for: to reshape a SkyCoord takes longer than a query of the cache.
+        return None if self.given is None else np.atleast_1d(self.given).ravel()
+
+    @cached_property
+    def degrees(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Right ascensions and declinations of targets that are resolved."""
+        sphere = self._resolved().data
+        if not isinstance(sphere, UnitSphericalRepresentation | SphericalRepresentation):
+            sphere = sphere.represent_as(UnitSphericalRepresentation)
+        ra, dec = (np.ravel(angle.to_value(u.deg)) for angle in (sphere.lon, sphere.lat))
+        return ra, dec
 
     @property
     def positions(self) -> SkyCoord:
         """The coordinates of targets that are resolved."""
-        if self.coordinates is None:
+        self._resolved()
+        return self.coordinates
+
+    def _resolved(self) -> SkyCoord:
+        if self.given is None:
             msg = f"coordinates: the names {self.names} have no positions yet"
             raise InvalidRequestError(msg, parameter="coordinates")
-        return self.coordinates
+        return self.given
 
 
 def as_targets(value: Any, *, parameter: str = "coordinates") -> Targets:
@@ -89,9 +117,7 @@ def as_targets(value: Any, *, parameter: str = "coordinates") -> Targets:
         value = SkyCoord(value)
     if isinstance(value, SkyCoord):
         names = (None,) * (1 if value.isscalar else value.size)
-        return Targets(
-            _checked(np.atleast_1d(value.icrs).ravel(), parameter), names, value.isscalar
-        )
+        return _checked(Targets(value.icrs, names, value.isscalar), parameter)
     if isinstance(value, Table | Row):
         return _from_table(value, parameter)
     if isinstance(value, str):
@@ -113,7 +139,7 @@ def _from_list(values: list[Any], parameter: str) -> Targets:
         return _from_strings(values, parameter, is_scalar=False)
     if all(isinstance(value, SkyCoord) and value.isscalar for value in values):
         coordinates = SkyCoord([value.icrs for value in values])
-        return Targets(_checked(coordinates, parameter), (None,) * len(values), False)
+        return _checked(Targets(coordinates, (None,) * len(values), False), parameter)
     msg = (
         f"{parameter}: a list may hold names or scalar SkyCoord objects, not {values[0]!r}; "
         "bare numbers have no unit, write SkyCoord(ra, dec, unit='deg')"
@@ -184,13 +210,14 @@ def coordinate_from_string(text: str, *, parameter: str = "coordinates") -> SkyC
         raise InvalidRequestError(msg, parameter=parameter) from err
 
 
-def _checked(coordinates: SkyCoord, parameter: str) -> SkyCoord:
-    finite = np.isfinite(coordinates.ra.deg) & np.isfinite(coordinates.dec.deg)
+def _checked(targets: Targets, parameter: str) -> Targets:
+    ra, dec = targets.degrees
+    finite = np.isfinite(ra) & np.isfinite(dec)
     if not finite.all():
         first = int(np.flatnonzero(~finite)[0])
         msg = f"{parameter}: position {first} is not a number; remove it or give its coordinates"
         raise InvalidRequestError(msg, parameter=parameter)
-    return coordinates
+    return targets
 
 
 def as_radius(value: Any, *, parameter: str = "radius") -> u.Quantity:
@@ -214,32 +241,50 @@ def as_radius(value: Any, *, parameter: str = "radius") -> u.Quantity:
     <Quantity 30. arcsec>
     """
     try:
-        angle = Angle(value)
+        angle = value if isinstance(value, u.Quantity) else Angle(value)
+        degrees = angle.to_value(u.deg)
     except (u.UnitsError, TypeError, ValueError) as err:
         msg = f"{parameter}: {value!r} is not an angle; give a unit, for example 5 * u.arcsec"
         raise InvalidRequestError(msg, parameter=parameter) from err
-    if not angle.isscalar or not 0 <= angle.deg <= 180:
+    if not angle.isscalar or not 0 <= degrees <= 180:
         msg = f"{parameter}: {value} is outside 0 to 180 deg; give one angle in that range"
         raise InvalidRequestError(msg, parameter=parameter)
-    return u.Quantity(angle).to(u.arcsec)
+    return u.Quantity(angle.to_value(u.arcsec), u.arcsec)
 
 
 def as_mjd(value: Any, *, parameter: str) -> float | None:
     """Return a date as MJD (UTC), from a Time, a number of days or a Quantity; None stays None."""
-    from astropy.time import Time
-
     if value is None:
         return None
+    from astropy.time import Time
+
     try:
         value = Time(value) if isinstance(value, str) else value
         mjd = float(value.utc.mjd if isinstance(value, Time) else u.Quantity(value, u.d).value)
     except (u.UnitsError, TypeError, ValueError) as err:
-        msg = f"{parameter}: {value!r} is no date; give a Time or an MJD such as 58849.0"
-        raise InvalidRequestError(msg, parameter=parameter) from err
+        raise _no_date(value, parameter) from err
     if not np.isfinite(mjd):
-        msg = f"{parameter}: {value!r} is no date; give a Time or an MJD such as 58849.0"
-        raise InvalidRequestError(msg, parameter=parameter)
+        raise _no_date(value, parameter)
     return mjd
+
+
+def _no_date(value: Any, parameter: str) -> InvalidRequestError:
+    msg = f"{parameter}: {value!r} is no date; give a Time or an MJD such as 58849.0"
+    return InvalidRequestError(msg, parameter=parameter)
+
+
+def separation_arcsec(
+    ra: ArrayLike, dec: ArrayLike, other_ra: ArrayLike, other_dec: ArrayLike
+) -> NDArray[np.float64]:
+    """Return the distances of positions from others, all in degrees, in arcsec.
+
+    Examples
+    --------
+    >>> round(float(separation_arcsec(10, 60, 10.001, 60)), 6)
+    1.8
+    """
+    angles = (np.radians(angle) for angle in (ra, dec, other_ra, other_dec))
+    return np.asarray(np.degrees(angular_separation(*angles)) * 3600, dtype=np.float64)
 
 
 def sky_identifier(

@@ -32,6 +32,7 @@ from astroquery_mmdc.schema.wire import UNDATED_MJD, UNDATED_MJD_LEGACY
 __all__ = [
     "build_column",
     "decode_json",
+    "missing_value",
     "observation_rows",
     "observation_table",
     "observations_from_rows",
@@ -79,23 +80,33 @@ def build_column(spec: Column, values: Sequence[Any] | NDArray[Any]) -> Any:
     ----------
     spec : Column
         Kind, unit and description.
-    values : sequence
-        One value for each row; None where missing.
+    values : sequence or array
+        One value for each row; None, or masked, where missing.
 
     Returns
     -------
     Column, MaskedColumn or Quantity
         Masked only where something is missing, as astropy's own readers do it.
     """
-    return _describe(spec, _column(spec, values))
+    data, mask = _checked(spec, values)
+    if spec.unit is not None:
+        return _describe(spec, _quantity(spec, data, mask))
+    return _plain_column(data, mask, name=spec.name, description=spec.description, meta=_meta(spec))
 
 
-def _column(spec: Column, values: Sequence[Any] | NDArray[Any]) -> Any:
+def _checked(
+    spec: Column, values: Sequence[Any] | NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
     data, mask = _with_mask(spec, values)
     if mask is not None and not spec.nullable:
-        msg = f"{spec.wire}: row {int(np.flatnonzero(mask)[0])} has no value, but one is required"
-        raise ParseError(msg)
-    return _bare_column(spec, data, mask)
+        raise missing_value(spec, mask)
+    return data, mask
+
+
+def missing_value(spec: Column, mask: NDArray[np.bool_]) -> ParseError:
+    """Return the error that says where a value is missing that every row must have."""
+    row = int(np.flatnonzero(mask)[0])
+    return ParseError(f"{spec.wire}: row {row} has no value, but one is required")
 
 
 def _with_mask(spec: Column, values: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
@@ -125,19 +136,30 @@ def _as_array(spec: Column, values: Any, dtype: Any) -> NDArray[Any]:
         raise ParseError(msg) from err
 
 
-def _bare_column(spec: Column, data: NDArray[Any], mask: NDArray[np.bool_] | None) -> Any:
-    if spec.unit is not None:
-        quantity = u.Quantity(data, _unit(spec.unit), copy=False)
-        return quantity if mask is None else Masked(quantity, mask)
+def _bare_column(spec: Column, values: Sequence[Any] | NDArray[Any]) -> Any:
+    data, mask = _checked(spec, values)
+    return _plain_column(data, mask) if spec.unit is None else _quantity(spec, data, mask)
+
+
+def _plain_column(data: NDArray[Any], mask: NDArray[np.bool_] | None, **facts: Any) -> TableColumn:
     if mask is None:
-        return TableColumn(data, copy=False)
-    return MaskedColumn(data, mask=mask, copy=False)
+        return TableColumn(data, copy=False, **facts)
+    return MaskedColumn(data, mask=mask, copy=False, **facts)
+
+
+def _quantity(spec: Column, data: NDArray[Any], mask: NDArray[np.bool_] | None) -> u.Quantity:
+    quantity = u.Quantity(data, _unit(str(spec.unit)), copy=False)
+    return quantity if mask is None else Masked(quantity, mask)
 
 
 def _describe(spec: Column, column: Any) -> Any:
-    column.info.description = spec.description
-    column.info.meta = {"ucd": spec.ucd}
+    info = column.info
+    info.name, info.description, info.meta = spec.name, spec.description, _meta(spec)
     return column
+
+
+def _meta(spec: Column) -> dict[str, str]:
+    return {"ucd": spec.ucd}
 
 
 @cache
@@ -203,12 +225,12 @@ def observation_table(values: Mapping[str, Any]) -> QTable:
     for spec in OBSERVATION:
         if spec.name in ("flux", "flux_err"):
             data = np.where(photons, np.nan, _as_array(spec, values[spec.name], np.float64))
-            columns[spec.name] = _column(spec, data)
+            columns[spec.name] = _bare_column(spec, data)
         else:
-            columns[spec.name] = _column(spec, values[spec.name])
+            columns[spec.name] = _bare_column(spec, values[spec.name])
     for spec in PHOTON_FLUX:
         data = np.where(photons, _as_array(spec, values[spec.wire], np.float64), np.nan)
-        columns[spec.name] = _column(spec, data)
+        columns[spec.name] = _bare_column(spec, data)
     table = QTable(columns, copy=False)
     # Described in the table: on its way there a column's meta is copied three times.
     for spec in (*OBSERVATION, *PHOTON_FLUX):

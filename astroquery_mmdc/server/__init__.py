@@ -7,7 +7,7 @@ and tests need no network.
 from astroquery_mmdc.server.app import create_app
 from astroquery_mmdc.server.engine import Engine
 from astroquery_mmdc.server.faults import Faults
-from astroquery_mmdc.server.loaders import load
+from astroquery_mmdc.server.loaders import load, open_store
 from astroquery_mmdc.server.local import LocalServer, serve, serving
 from astroquery_mmdc.server.store import ObservationStore
 
@@ -18,6 +18,7 @@ __all__ = [
     "ObservationStore",
     "create_app",
     "load",
+    "open_store",
     "serve",
     "serving",
 ]

@@ -21,7 +21,7 @@ from astroquery_mmdc.schema.catalogs import BANDS
 from astroquery_mmdc.schema.units import NUFNU, nufnu_to, spectral_to
 from astroquery_mmdc.schema.wire import LEGACY_CSV_HEADER, UNDATED_MJD_LEGACY, JobState, Path
 from astroquery_mmdc.server.answers import answer, json_object
-from astroquery_mmdc.server.filters import FieldReader
+from astroquery_mmdc.server.fields import FieldReader
 from astroquery_mmdc.server.points import SedPoints, catalog_color
 from astroquery_mmdc.server.sed_jobs import SedJob
 from astroquery_mmdc.server.sed_routes import read_position

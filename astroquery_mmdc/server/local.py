@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -18,11 +18,17 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.server.app import create_app
 from astroquery_mmdc.server.faults import CONNECTION, Faults
-from astroquery_mmdc.server.loaders import load
+from astroquery_mmdc.server.loaders import load, open_store
 from astroquery_mmdc.server.middleware import LoggedRequest
 from astroquery_mmdc.server.store import ObservationStore
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from astropy.table import Table
+
 __all__ = ["LocalServer", "serve", "serving"]
+
+Data: TypeAlias = "str | Path | pa.Table | Table | ObservationStore | None"
 
 DEFAULT_PORT = 8421
 _START_SECONDS = 30.0
@@ -30,8 +36,9 @@ _BACKLOG = 2048
 
 
 def serve(
-    data: str | Path | ObservationStore | None = None,
+    data: Data = None,
     *,
+    store: str | Path | None = None,
     host: str = "127.0.0.1",
     port: int = DEFAULT_PORT,
     ready: Callable[[str], None] | None = None,
@@ -41,8 +48,10 @@ def serve(
 
     Parameters
     ----------
-    data : path-like or ObservationStore, optional
-        What to serve, see `~astroquery_mmdc.server.loaders.load`; the embedded sample by default.
+    data : path-like, table or ObservationStore, optional
+        What to serve, see `~astroquery_mmdc.server.load`; the embedded sample by default.
+    store : path-like, optional
+        Folder of a cache to serve instead, see `~astroquery_mmdc.server.open_store`.
     host : str, optional
         Address to listen on; the default is reachable from this machine only.
     port : int, optional
@@ -52,19 +61,21 @@ def serve(
     **options
         See `~astroquery_mmdc.server.options.Options`.
     """
-    server = LocalServer(data, host=host, port=port, **options)
+    server = LocalServer(data, store=store, host=host, port=port, **options)
     with suppress(KeyboardInterrupt):
         server.run(ready)
 
 
 @contextmanager
-def serving(data: str | Path | ObservationStore | None = None, **options: Any) -> Iterator[str]:
+def serving(data: Data = None, *, store: str | Path | None = None, **options: Any) -> Iterator[str]:
     """Run the local server in a thread for as long as a ``with`` block lasts.
 
     Parameters
     ----------
-    data : path-like or ObservationStore, optional
-        What to serve, see `~astroquery_mmdc.server.loaders.load`; the embedded sample by default.
+    data : path-like, table or ObservationStore, optional
+        What to serve, see `~astroquery_mmdc.server.load`; the embedded sample by default.
+    store : path-like, optional
+        Folder of a cache to serve instead, see `~astroquery_mmdc.server.open_store`.
     **options
         ``host`` and ``port``, and those of `~astroquery_mmdc.server.options.Options`.
 
@@ -83,7 +94,7 @@ def serving(data: str | Path | ObservationStore | None = None, **options: Any) -
     >>> rows[0]["catalog"]
     'RATAN'
     """
-    with LocalServer(data, **options) as server:
+    with LocalServer(data, store=store, **options) as server:
         yield server.url
 
 
@@ -92,8 +103,10 @@ class LocalServer:
 
     Parameters
     ----------
-    data : path-like or ObservationStore, optional
-        What to serve, see `~astroquery_mmdc.server.loaders.load`; the embedded sample by default.
+    data : path-like, table or ObservationStore, optional
+        What to serve, see `~astroquery_mmdc.server.load`; the embedded sample by default.
+    store : path-like, optional
+        Folder of a cache to serve instead, see `~astroquery_mmdc.server.open_store`.
     host : str, optional
         Address to listen on.
     port : int, optional
@@ -104,13 +117,16 @@ class LocalServer:
 
     def __init__(
         self,
-        data: str | Path | ObservationStore | None = None,
+        data: Data = None,
         *,
+        store: str | Path | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         **options: Any,
     ) -> None:
-        self.store = data if isinstance(data, ObservationStore) else load(data)
+        self.store = _store_of(data, store)
+        # What others opened, they may still use.
+        self._owned = self.store is not data
         self.faults: Faults = options.setdefault("faults", Faults())
         self.app = create_app(self.store, **options)
         self._address = (host, port)
@@ -163,8 +179,21 @@ class LocalServer:
         return listener
 
     def _run(self, listener: socket.socket) -> None:
-        with listener:
-            self._server.run(sockets=[listener])
+        try:
+            with listener:
+                self._server.run(sockets=[listener])
+        finally:
+            if self._owned:
+                self.store.close()
+
+
+def _store_of(data: Data, folder: str | Path | None) -> ObservationStore:
+    if folder is None:
+        return data if isinstance(data, ObservationStore) else load(data)
+    if data is not None:
+        msg = f"store: {folder} is given and data as well; give one of them"
+        raise InvalidRequestError(msg, parameter="store")
+    return open_store(folder)
 
 
 class _Server(uvicorn.Server):

@@ -23,7 +23,7 @@ from astroquery_mmdc.modeling.parameters import (
 from astroquery_mmdc.schema.wire import Header, Limit, Path
 from astroquery_mmdc.server.answers import answer, json_object
 from astroquery_mmdc.server.engine import FitRequest, InferenceRequest
-from astroquery_mmdc.server.filters import FieldReader
+from astroquery_mmdc.server.fields import FieldReader
 from astroquery_mmdc.server.fit_csv import CsvError, read_fit_csv, summary
 from astroquery_mmdc.server.fit_jobs import FitJob
 from astroquery_mmdc.server.identification import identified

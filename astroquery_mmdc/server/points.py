@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from astroquery_mmdc.schema.catalogs import band_of
 from astroquery_mmdc.schema.wire import SED_CSV_HEADER, UNDATED_MJD
-from astroquery_mmdc.server.filters import SedFilter
+from astroquery_mmdc.server.wanted import SedFilter
 
 __all__ = ["CatalogEntry", "SedPoints", "catalog_color"]
 

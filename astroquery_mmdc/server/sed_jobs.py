@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from astroquery_mmdc.cache.cells import unit_vectors
+from astroquery_mmdc.cache.search import separation_arcsec
 from astroquery_mmdc.schema.wire import JobState, Limit
-from astroquery_mmdc.server.cone import separation_arcsec, unit_vectors
 from astroquery_mmdc.server.options import Options
 from astroquery_mmdc.server.points import SedPoints
 from astroquery_mmdc.server.sources import Source

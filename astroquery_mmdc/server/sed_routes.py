@@ -12,11 +12,12 @@ from starlette.routing import Route
 
 from astroquery_mmdc.schema.wire import Header, JobState, Limit, Path
 from astroquery_mmdc.server.answers import answer, json_object, sed_error
-from astroquery_mmdc.server.filters import FieldReader, SedFilter
+from astroquery_mmdc.server.fields import FieldReader
 from astroquery_mmdc.server.sed_jobs import SedJob
 from astroquery_mmdc.server.sed_views import envelope, job_info
 from astroquery_mmdc.server.site import site_of
 from astroquery_mmdc.server.waiting import hold
+from astroquery_mmdc.server.wanted import SedFilter
 
 __all__ = ["ROUTES", "read_position"]
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from astroquery_mmdc.schema.wire import JobState, Path
-from astroquery_mmdc.server.filters import SedFilter
 from astroquery_mmdc.server.sed_jobs import SedJob
 from astroquery_mmdc.server.sources import Peak, galactic
+from astroquery_mmdc.server.wanted import SedFilter
 
 __all__ = ["envelope", "job_info", "log_text", "source_json"]
 

@@ -10,7 +10,8 @@ from functools import cached_property, lru_cache
 import numpy as np
 from astropy.coordinates import SkyCoord
 
-from astroquery_mmdc.server.cone import separation_arcsec, unit_vectors
+from astroquery_mmdc.cache.cells import unit_vectors
+from astroquery_mmdc.cache.search import separation_arcsec
 
 __all__ = ["Peak", "Source", "SourceList", "galactic", "normal_name"]
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from astroquery_mmdc.cache.filters import Filters
+from astroquery_mmdc.cache.selection import Cone, Selection
 from astroquery_mmdc.schema.coordinates import sky_identifier
 from astroquery_mmdc.schema.wire import JobState, Limit
-from astroquery_mmdc.server.filters import FieldReader, ObservationFilter
+from astroquery_mmdc.server.fields import FieldReader
 from astroquery_mmdc.server.options import Options
 from astroquery_mmdc.server.store import ObservationStore
 
@@ -208,10 +210,11 @@ class SwiftJobs:
         catalogs = _CATALOGS[wanted.instrument]
         if wanted.orbit is False:
             catalogs = catalogs[:1]
-        cone = ObservationFilter(
-            wanted.ra, wanted.dec, mjd_min=wanted.mjd_start, mjd_max=wanted.mjd_end
+        selection = Selection(
+            Filters(mjd_min=wanted.mjd_start, mjd_max=wanted.mjd_end),
+            Cone(wanted.ra, wanted.dec, Limit.CONE_RADIUS_ARCSEC),
         )
-        rows = [row for row in self._store.rows(cone) if row["catalog"] in catalogs]
+        rows = [row for row in self._store.rows(selection) if row["catalog"] in catalogs]
         if not wanted.obsids:
             return rows
         rows = [row for row in rows if row["obsid"] in wanted.obsids]

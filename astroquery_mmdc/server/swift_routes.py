@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from astroquery_mmdc.schema.wire import Path
 from astroquery_mmdc.server.answers import answer, json_object
-from astroquery_mmdc.server.filters import FieldReader
+from astroquery_mmdc.server.fields import FieldReader
 from astroquery_mmdc.server.site import site_of
 from astroquery_mmdc.server.swift_jobs import SwiftRequest
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from astroquery_mmdc.cache.selection import Selection
 from astroquery_mmdc.schema.arrow import OBSERVATION_SCHEMA
 from astroquery_mmdc.server import ObservationStore, load
-from astroquery_mmdc.server.filters import ObservationFilter
 from astroquery_mmdc.server.sources import Source, SourceList
 
 __all__ = ["FLARING", "POPULATION", "store"]
@@ -54,7 +54,7 @@ def store() -> ObservationStore:
     made_up = pa.Table.from_pylist(
         [dict.fromkeys(OBSERVATION_SCHEMA.names) | row for row in rows], schema=OBSERVATION_SCHEMA
     )
-    known = sample.arrow(ObservationFilter()).cast(OBSERVATION_SCHEMA)
+    known = sample.arrow(Selection())
     table = pa.concat_tables([known, made_up])
     return ObservationStore(table, SourceList([*sample.sources(), FLARING, *POPULATION]))
 

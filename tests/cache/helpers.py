@@ -112,3 +112,60 @@ def observations(ra, dec, seed=0):
     }
     arrays = [pa.array(columns[field.name], field.type) for field in OBSERVATION_SCHEMA]
     return pa.Table.from_arrays(arrays, schema=OBSERVATION_SCHEMA)
+
+
+# ---------------------------------------------------------------- the rules of the service, plainly
+
+
+def chosen(rows, filters, ordering=None, *, cone=None, limit=None):
+    """Return the ids of the rows that the service answers with, looked at one by one.
+
+    Parameters
+    ----------
+    rows : list of dict
+        All rows there are.
+    filters : Filters
+    ordering : str, optional
+    cone : tuple, optional
+        Right ascension and declination in degrees, radius in arcsec.
+    limit : int, optional
+    """
+    keyed = []
+    for row in rows:
+        away = _away(row, cone)
+        if _passes(row, filters) and (cone is None or away <= cone[2]):
+            keyed.append((_place(row, ordering, away), row["id"]))
+    return [number for _, number in sorted(keyed)][:limit]
+
+
+def _away(row, cone):
+    return 0.0 if cone is None else separations(*cone[:2], row["ra"], row["dec"]).item()
+
+
+def _passes(row, filters):
+    for name in ("catalog", "filter_band", "is_lightcurve", "is_upper_limit", "obsid"):
+        wanted = getattr(filters, name)
+        if wanted not in (None, "") and row[name] != wanted:
+            return False
+    if filters.mjd_min is None and filters.mjd_max is None:
+        return True
+    ends = [end for end in (row["mjd_start"], row["mjd_end"]) if end is not None]
+    date = row["mjd_mid"] if row["is_lightcurve"] else sum(ends) / len(ends) if ends else None
+    if date is None:
+        return False
+    low = -np.inf if filters.mjd_min is None else filters.mjd_min
+    high = np.inf if filters.mjd_max is None else filters.mjd_max
+    return low <= date <= high
+
+
+def _place(row, ordering, away):
+    """Return what rows are sorted by: those without a value last, in either direction."""
+    if not ordering:
+        return ()
+    name = ordering.removeprefix("-")
+    value = away if name == "sep_arcsec" else row[name]
+    if value is None:
+        return (1, 0.0)
+    # Days of one month and year, as far as these rows go.
+    number = float(value[-2:]) if isinstance(value, str) else value
+    return (0, -number if ordering.startswith("-") else number)

@@ -18,6 +18,7 @@ from astroquery_mmdc.cache.store import ObservationCache
 from .worker import fetch
 
 WORKER = Path(__file__).with_name("worker.py")
+KILL_POINTS = Path(__file__).with_name("kill_points.py")
 
 
 def start(env, role, folder, argument):
@@ -105,13 +106,50 @@ def test_nothing_committed_is_lost_by_many_kills(tmp_path, python_env):
     check_rest(tmp_path / "store")
 
 
+def kills_at_steps(env, folder, work, every):
+    """Kill some work before each so-manieth step until it comes to its end; return how often."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(KILL_POINTS), str(folder), work, str(every)],
+        capture_output=True,
+        text=True,
+        env={**env, "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+
+
+@forks
+@pytest.mark.parametrize("work", ["ingest", "compact"])
+def test_work_that_is_killed_at_some_steps_is_done_or_not(tmp_path, python_env, work):
+    assert kills_at_steps(python_env, tmp_path / "store", work, every=40) > 3
+
+
+@forks
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_work_that_is_killed_at_any_step_is_done_or_not(tmp_path, python_env):
+    every = {"put": 6, "ingest": 12, "add": 14, "compact": 13, "rewrite": 16, "clear": 15}
+    every |= {"forget": 2, "repair": 30}
+    kills = {
+        work: kills_at_steps(python_env, tmp_path / work, work, steps)
+        for work, steps in every.items()
+    }
+    assert min(kills.values()) >= 5, kills
+    assert sum(kills.values()) >= 100, kills
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_writers_readers_and_compaction_at_the_same_time(tmp_path, python_env):
     folder, done = tmp_path / "store", tmp_path / "done"
     ObservationCache(folder).close()
     writers = [start(python_env, "writer", folder, number) for number in range(4)]
-    others = [start(python_env, role, folder, done) for role in ("compactor", "reader", "reader")]
+    roles = ("compactor", "compactor", "reader", "reader")
+    others = [start(python_env, role, folder, done) for role in roles]
     lines = []
     for writer in writers:
         output, errors = writer.communicate(timeout=120)

@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,21 +11,11 @@ from hypothesis import strategies as st
 from astroquery_mmdc.cache.filters import Filters, dates, row_order
 from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.schema.wire import ORDERINGS
-from astroquery_mmdc.server.cone import separation_arcsec, unit_vectors
-from astroquery_mmdc.server.filters import ObservationFilter
-from astroquery_mmdc.server.store import ObservationStore
 
-from .helpers import BANDS, CATALOGS, observations, sky
+from .helpers import BANDS, CATALOGS, chosen, observations, separations, sky
 
 TABLE = observations(*sky(400))
-# The service always says when it stored a row.
-_place = TABLE.schema.get_field_index("created_at")
-TABLE = TABLE.set_column(
-    _place,
-    TABLE.schema.field("created_at"),
-    pc.fill_null(TABLE.column("created_at"), "2024-01-01"),
-)
-STORE = ObservationStore(TABLE)
+ROWS = TABLE.to_pylist()
 ENCODED = TABLE
 for _name in ("catalog", "filter_band", "obsid", "created_at"):
     _place = TABLE.schema.get_field_index(_name)
@@ -48,24 +37,30 @@ FILTERS = st.builds(
 
 @settings(max_examples=200, deadline=None)
 @given(FILTERS, st.sampled_from([None, *ORDERINGS]), st.booleans(), st.none() | st.integers(0, 50))
-def test_rows_are_those_of_the_server(filters, ordering, descending, limit):
-    wanted = {key: value or None if value == "" else value for key, value in _fields(filters)}
+def test_rows_are_chosen_and_ordered_as_the_service_does(filters, ordering, descending, limit):
     if ordering and descending:
         ordering = "-" + ordering
-    expected = STORE.arrow(
-        ObservationFilter(10.0, 20.0, 180 * 3600.0, **wanted, ordering=ordering, limit=limit)
-    )
+    cone = (10.0, 20.0, 180 * 3600.0)
+    expected = chosen(ROWS, filters, ordering, cone=cone, limit=limit)
     for table in (TABLE, ENCODED):
         rows = table.filter(pa.array(filters.mask(table)))
-        vectors = unit_vectors(rows.column("ra").to_numpy(), rows.column("dec").to_numpy())
-        separation = separation_arcsec(unit_vectors(10.0, 20.0), vectors)
-        order = row_order(rows, ordering, separation=separation, limit=limit)
-        found = rows.column("id").take(pa.array(order)).to_pylist()
-        assert found == expected.column("id").to_pylist()
+        away = separations(*cone[:2], *(rows.column(name).to_numpy() for name in ("ra", "dec")))
+        order = row_order(rows, ordering, separation=away, limit=limit)
+        assert rows.column("id").take(pa.array(order)).to_pylist() == expected
 
 
-def _fields(filters):
-    return dataclasses.asdict(filters).items()
+def test_the_first_of_many_are_those_of_all():
+    rng = np.random.default_rng(5)
+    numbers = rng.permutation(4000)
+    flux = rng.integers(0, 30, 4000) / 10
+    for flux_err in (flux, np.where(numbers < 3990, np.nan, flux)):
+        table = pa.table({"id": numbers, "flux": flux, "flux_err": pa.array(flux_err)})
+        for ordering in (None, "flux", "-flux", "flux_err", "-flux_err"):
+            everything = row_order(table, ordering)
+            for limit in (0, 1, 7, 300, 499, 501, 5000):
+                np.testing.assert_array_equal(
+                    row_order(table, ordering, limit=limit), everything[:limit]
+                )
 
 
 def test_the_key_holds_exact_matches_only():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 from astroquery_mmdc import MMDCClass, conf
+from astroquery_mmdc.cache.healpix import WHOLE_SKY
 from astroquery_mmdc.exceptions import (
     MaxResultsWarning,
     NoResultsWarning,
@@ -15,6 +18,8 @@ from astroquery_mmdc.exceptions import (
     ServiceUnavailableError,
     StaleResultWarning,
 )
+from astroquery_mmdc.schema.arrow import observations_to_arrow
+from astroquery_mmdc.schema.pending import PendingColumns
 from astroquery_mmdc.schema.tables import wire_values
 from astroquery_mmdc.server import LocalServer
 
@@ -275,3 +280,106 @@ def test_criteria_offline_need_a_complete_mirror(remembering, server):
         pytest.raises(OfflineError, match=r"not all of the sky .* complete=True"),
     ):
         remembering.query_criteria(catalog="MAGIC")
+
+
+@pytest.fixture
+def mirror(mmdc, remembering):
+    """A client that holds everything the service has."""
+    remembering.cache.ingest(mmdc.query_criteria(), complete=True)
+    return remembering
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"is_lightcurve": False, "mjd_min": 54000, "mjd_max": 56000},
+        {"catalog": "MAGIC", "ordering": "-mjd_start"},
+        {"catalog": "RATAN", "ordering": "flux", "is_upper_limit": False},
+    ],
+)
+def test_criteria_of_a_complete_mirror_need_no_question(mmdc, mirror, server, options):
+    expected = mmdc.query_criteria(**options)
+    asked = len(server.requests)
+    table = mirror.query_criteria(**options)
+    assert len(server.requests) == asked
+    _same(table, expected)
+    facts, of_the_service = table.meta["mmdc"], expected.meta["mmdc"]
+    assert facts["from_cache"]
+    assert facts["query"] == of_the_service["query"]
+    assert facts["retrieved"] <= of_the_service["retrieved"]
+
+
+def test_a_limit_of_criteria(mmdc, mirror, server):
+    with pytest.warns(MaxResultsWarning, match="only the first 7 rows"):
+        expected = mmdc.query_criteria(ordering="-flux", row_limit=7)
+    asked = len(server.requests)
+    with pytest.warns(MaxResultsWarning, match="only the first 7 rows"):
+        _same(mirror.query_criteria(ordering="-flux", row_limit=7), expected)
+    assert len(server.requests) == asked
+
+
+def test_criteria_are_answered_where_all_rows_of_a_catalogue_are_known(mmdc, remembering, server):
+    whole_sky = np.array([WHOLE_SKY], dtype=np.int64)
+    rows = observations_to_arrow(mmdc.query_criteria(catalog="MAGIC"))
+    key = '{"catalog":"MAGIC"}'
+    remembering.cache.store.put(rows, key=key, ranges=whole_sky, fetched=time.time())
+    asked = len(server.requests)
+    early = remembering.query_criteria(catalog="MAGIC", mjd_max=55000)
+    assert len(server.requests) == asked
+    _same(early, mmdc.query_criteria(catalog="MAGIC", mjd_max=55000))
+    remembering.query_criteria(catalog="RATAN")
+    assert len(server.requests) == asked + 2
+
+
+def test_a_mirror_that_is_too_old(mirror, server, faults):
+    known = mirror.query_criteria(catalog="MAGIC")
+    asked = len(server.requests)
+    with conf.set_temp("cache_timeout", 0.0):
+        assert "from_cache" not in mirror.query_criteria(catalog="MAGIC").meta["mmdc"]
+        assert len(server.requests) == asked + 1
+        with (
+            conf.set_temp("offline", True),
+            pytest.warns(StaleResultWarning, match="older than conf.cache_timeout"),
+        ):
+            _same(mirror.query_criteria(catalog="MAGIC"), known)
+        faults.error(503)
+        with pytest.warns(StaleResultWarning, match="what is known from before is returned"):
+            _same(mirror.query_criteria(catalog="MAGIC"), known)
+        with conf.set_temp("stale_if_error", False), pytest.raises(ServiceUnavailableError):
+            mirror.query_criteria(catalog="MAGIC")
+
+
+def test_criteria_without_a_mirror_and_without_the_service(remembering, faults):
+    faults.error(503)
+    with pytest.raises(ServiceUnavailableError):
+        remembering.query_criteria(catalog="MAGIC")
+
+
+def test_refresh_asks_for_criteria_again(mirror, server):
+    asked = len(server.requests)
+    mirror.query_criteria(catalog="MAGIC", refresh=True)
+    assert len(server.requests) == asked + 1
+
+
+def test_columns_of_an_answer_from_disk_wait_until_they_are_looked_at(mmdc, remembering):
+    direct = mmdc.query_region(MRK421, 10 * u.arcsec)
+    remembering.query_region(MRK421, 10 * u.arcsec)
+    table = remembering.query_region(MRK421, 10 * u.arcsec)
+    assert isinstance(table.columns, PendingColumns)
+    assert len(table) == len(direct)
+    table["ra"] += 1 * u.deg
+    np.testing.assert_array_equal(table["separation"], direct["separation"])
+    for name in direct.colnames:
+        assert table[name].info.description == direct[name].info.description
+        assert table[name].info.meta == direct[name].info.meta
+    assert type(table.columns) is PendingColumns
+    assert len(list(table.columns.values())) == len(direct.colnames)
+    assert not isinstance(table.columns, PendingColumns)
+
+
+def test_distances_are_those_of_astropy(remembering):
+    remembering.query_region(MRK421, 10 * u.arcsec)
+    table = remembering.query_region(MRK421, 10 * u.arcsec)
+    expected = SkyCoord(table["ra"], table["dec"]).separation(MRK421).to(u.arcsec)
+    np.testing.assert_allclose(table["separation"].value, expected.value, rtol=0, atol=1e-9)

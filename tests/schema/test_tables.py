@@ -19,51 +19,15 @@ from astroquery_mmdc.schema.tables import (
     sed_columns,
     sed_to_json,
 )
-
-_number = st.floats(allow_nan=False, allow_infinity=False, width=64)
-_maybe = st.none() | _number
-_text = st.none() | st.text(
-    st.characters(codec="utf-8", exclude_characters="\x00", exclude_categories=("Cs",)), max_size=12
-)
-_name = st.text(st.sampled_from("ABCabc12-_. "), min_size=1, max_size=8).map(str.strip).filter(bool)
-_reference = st.none() | st.fixed_dictionaries(
-    {
-        "citation": _name,
-        "bibcode": st.none() | _name,
-        "url": st.none() | _name,
-    }
-)
-_row = st.fixed_dictionaries(
-    {
-        "id": st.integers(0, 2**62),
-        "catalog": st.sampled_from(["MMDCGR", "ZTF", "NVSS"]),
-        "reference": _reference,
-        "is_lightcurve": st.booleans(),
-        "obsid": st.none() | _name,
-        "ra": st.floats(0, 359.999),
-        "dec": st.floats(-90, 90),
-        "sky_identifier": st.integers(0, 12 * 4**15 - 1),
-        "flux": _number,
-        "flux_err": _maybe,
-        "frequency": _maybe,
-        "mjd_start": _maybe,
-        "mjd_end": _maybe,
-        "is_upper_limit": st.booleans(),
-        "mjd_mid": _maybe,
-        "filter_band": st.none() | _name,
-        "spectral_index": _maybe,
-        "spectral_index_err": _maybe,
-        "created_at": st.just("2026-09-01T10:00:00+04:00"),
-    }
-)
+from tests.schema.helpers import MAYBE, NAME, NUMBER, ROW
 
 
-@given(st.lists(_row, max_size=5))
+@given(st.lists(ROW, max_size=5))
 def test_observations_survive_the_table_without_loss(rows):
     assert observation_rows(observations_from_rows(rows)) == rows
 
 
-@given(st.lists(_row, max_size=5))
+@given(st.lists(ROW, max_size=5))
 def test_arrow_and_json_give_the_same_table(rows):
     table = observations_from_rows(rows)
     arrow = observations_to_arrow(table)
@@ -132,11 +96,11 @@ _dates = st.one_of(
 )
 _point = st.tuples(
     st.floats(1e6, 1e30),
-    _number,
-    _maybe,
+    NUMBER,
+    MAYBE,
     st.booleans(),
     _dates,
-    st.tuples(_name, st.none() | _name, st.none() | _name),
+    st.tuples(NAME, st.none() | NAME, st.none() | NAME),
 )
 
 

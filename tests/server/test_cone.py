@@ -7,9 +7,10 @@ from astropy.coordinates import SkyCoord
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from astroquery_mmdc.cache.cells import unit_vectors
+from astroquery_mmdc.cache.search import separation_arcsec
+from astroquery_mmdc.cache.selection import Cone, Selection
 from astroquery_mmdc.schema.coordinates import sky_identifier
-from astroquery_mmdc.server.cone import key_ranges, separation_arcsec, unit_vectors
-from astroquery_mmdc.server.filters import ObservationFilter
 from astroquery_mmdc.server.store import ObservationStore
 
 from .conftest import make_observations
@@ -56,7 +57,7 @@ RADII = st.floats(-2, np.log10(180 * 3600)).map(lambda exponent: 10**exponent)
 def test_cone_matches_brute_force(center: tuple[float, float], radius: float) -> None:
     separation = SkyCoord(*center, unit="deg").separation(COORDINATES).arcsec
     ids = np.arange(1, len(RA) + 1)
-    rows = STORE.rows(ObservationFilter(center[0] % 360, center[1], radius_arcsec=radius))
+    rows = STORE.rows(Selection(cone=Cone(center[0] % 360, center[1], radius)))
     found = {row["id"] for row in rows}
     # On the very edge the last bits of two formulas may differ.
     edge = max(1e-8, 1e-11 * radius)
@@ -65,7 +66,7 @@ def test_cone_matches_brute_force(center: tuple[float, float], radius: float) ->
 
 
 def test_zero_radius_finds_the_position_itself() -> None:
-    wanted = ObservationFilter(float(RA[3]), float(DEC[3]), radius_arcsec=0.0)
+    wanted = Selection(cone=Cone(float(RA[3]), float(DEC[3]), 0.0))
     assert [row["id"] for row in STORE.rows(wanted)] == [4]
 
 
@@ -78,18 +79,6 @@ def test_tiny_and_antipodal_angles_keep_their_precision(offset: float) -> None:
     assert (180 * u.deg).to_value(u.arcsec) - far[0] == pytest.approx(offset, abs=1e-9 * 648000)
 
 
-@settings(max_examples=60, deadline=None)
-@given(center=CENTERS, radius=RADII)
-def test_ranges_are_few_disjoint_and_hold_the_center(
-    center: tuple[float, float], radius: float
-) -> None:
-    ranges = key_ranges(*center, radius)
-    assert len(ranges) <= 64
-    assert (ranges[1:, 0] >= ranges[:-1, 1]).all()
-    key = int(sky_identifier(center[0] % 360, center[1]))
-    assert ((ranges[:, 0] <= key) & (key < ranges[:, 1])).any()
-
-
 def test_the_sky_identifier_is_computed_anew() -> None:
-    row = STORE.rows(ObservationFilter(float(RA[0]), float(DEC[0]), radius_arcsec=0.01))[0]
+    row = STORE.rows(Selection(cone=Cone(float(RA[0]), float(DEC[0]), 0.01)))[0]
     assert row["sky_identifier"] == int(sky_identifier(RA[0], DEC[0]))

@@ -13,15 +13,15 @@ import pytest
 from astropy import constants as const
 from astropy import units as u
 
+from astroquery_mmdc.cache.selection import Cone, Selection
 from astroquery_mmdc.exceptions import InvalidRequestError, ParseError
 from astroquery_mmdc.schema.catalogs import CATALOGS
 from astroquery_mmdc.schema.coordinates import sky_identifier
 from astroquery_mmdc.server import load
-from astroquery_mmdc.server.filters import ObservationFilter
 
 from .conftest import make_observations
 
-EVERYTHING = ObservationFilter()
+EVERYTHING = Selection()
 
 
 def write_blazars(folder: Path, points: str, parameters: str) -> Path:
@@ -140,7 +140,7 @@ def test_an_unknown_filter(tmp_path: Path) -> None:
 def test_the_shared_light_curve(shared_data: Path) -> None:
     store = load(shared_data / "ztf")
     assert len(store) == 1852 - 42
-    cone = ObservationFilter(0.0, 51.3937, radius_arcsec=5.0)
+    cone = Selection(cone=Cone(0.0, 51.3937, 5.0))
     rows = store.rows(cone)
     assert len(rows) > 1500  # on both sides of right ascension 0
     assert {row["filter_band"] for row in rows} == {"G", "R", "I"}

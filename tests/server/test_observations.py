@@ -199,7 +199,7 @@ def test_many_cones_at_once(server: LocalServer) -> None:
 
 
 def test_kept_fragments_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("astroquery_mmdc.server.store._FRAGMENTS", 2)
+    monkeypatch.setattr("astroquery_mmdc.server.fragments._FRAGMENTS", 2)
     store = ObservationStore(MIXED)
     with LocalServer(store) as server:
         for catalog, expected in (("ZTF", [1, 2]), ("MMDCXRT", [3, 4]), ("ZTF", [1, 2])):
