@@ -21,6 +21,18 @@ _MODEL_NAMES = {
     "EIC": "Synchrotron self-Compton and external inverse Compton",
     "HADRONIC": "Electrons and protons, with neutrinos",
 }
+_PARAMETER = (
+    "name",
+    "natural_name",
+    "symbol",
+    "unit",
+    "low",
+    "high",
+    "fit_low",
+    "fit_high",
+    "prior",
+    "description",
+)
 
 
 def list_catalogs(self: MMDCClass, *, holding: str | None = None) -> Table:
@@ -116,8 +128,9 @@ def list_parameters(self: MMDCClass, model_type: str) -> Table:
     Returns
     -------
     `~astropy.table.Table`
-        ``name`` (a leading ``log_`` means log10), ``symbol``, ``unit`` of the value itself, the
-        range of model runs (``low``, ``high``) and of fits (``fit_low``, ``fit_high``).
+        ``name`` (a leading ``log_`` means log10), ``natural_name`` and ``unit`` of the value
+        itself, ``symbol``, the range of model runs (``low``, ``high``) and of fits (``fit_low``,
+        ``fit_high``), the ``prior`` of fits, and a ``description``.
 
     Examples
     --------
@@ -126,5 +139,4 @@ def list_parameters(self: MMDCClass, model_type: str) -> Table:
     ['log_B', 'log_electron_luminosity']
     """
     parameters = MODELS[check_model_type(model_type)].values()
-    fields = ("name", "symbol", "unit", "low", "high", "fit_low", "fit_high", "description")
-    return Table({field: [getattr(item, field) for item in parameters] for field in fields})
+    return Table({field: [getattr(item, field) for item in parameters] for field in _PARAMETER})

@@ -1,9 +1,12 @@
-"""Model spectra computed by the service."""
+"""Model spectra, computed by the service or on this machine."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
+
+from astropy import units as u
 
 from astroquery_mmdc.exceptions import InvalidRequestError, ParseError
 from astroquery_mmdc.modeling import check_model_type, check_parameters, check_redshift
@@ -21,10 +24,18 @@ __all__ = ["check_where", "run_model"]
 _INFERENCE_NAMES = {"SSC": "SSC", "EIC": "EIC", "HADRONIC": "hadronic"}
 
 
+_COMPUTING = threading.Lock()
+_PLACES = ("service", "local")
+
+
 def check_where(where: str) -> None:
-    """Raise unless the model can be computed there."""
-    if where != "service":
-        msg = f"where: {where!r} is not available; use 'service'"
+    """Raise unless a fit can be computed there."""
+    _check_place(where, ("service",))
+
+
+def _check_place(where: str, places: tuple[str, ...]) -> None:
+    if where not in places:
+        msg = f"where: {where!r} is not available; use {' or '.join(map(repr, places))}"
         raise InvalidRequestError(msg, parameter="where")
 
 
@@ -37,7 +48,9 @@ def run_model(
     parameters: Mapping[str, float],
     ebl: bool = True,
     where: str = "service",
+    nu: u.Quantity | None = None,
     get_query_payload: bool = False,
+    **choices: Any,
 ) -> ModelSpectrum | Coroutine[Any, Any, ModelSpectrum]:
     """Compute the spectrum of a model.
 
@@ -52,14 +65,20 @@ def run_model(
     ebl : bool, optional
         Whether the extragalactic background light absorbs gamma rays.
     where : str, optional
-        ``"service"``.
+        ``"service"``, or ``"local"`` to compute on this machine.
+    nu : `~astropy.units.Quantity`, optional
+        Frequencies, energies or wavelengths of a local spectrum; the service chooses its own.
     get_query_payload : bool, optional
         Return what would be sent instead of sending it.
+    **choices
+        For a local spectrum only: what the models of `astroquery_mmdc.modeling` take besides
+        parameters, such as ``normalization="mmdc"``.
 
     Returns
     -------
     ModelSpectrum
-        ``nu`` and ``nuFnu`` as Quantities, and the neutrinos of hadronic models.
+        ``nu`` and ``nuFnu`` as Quantities, and the neutrinos of hadronic models. A local one also
+        has its components and particles; both kinds go into one plot.
 
     Examples
     --------
@@ -72,8 +91,14 @@ def run_model(
     >>> payload["z"], payload["parameters"]["log_B"]
     (0.031, -1.5)
     """
-    check_where(where)
+    _check_place(where, _PLACES)
     name = check_model_type(model_type)
+    if where == "local" and not get_query_payload:
+        from astroquery_mmdc.modeling import model_class
+
+        model = model_class(name)(z=z, ebl=ebl, **{**parameters, **choices})
+        return _local(model, nu)
+    _check_no_choices(choices if nu is None else {**choices, "nu": nu})
     payload = {
         "z": check_redshift(z, ebl=ebl),
         "ebl": bool(ebl),
@@ -85,6 +110,27 @@ def run_model(
     return _spectrum(self, name, payload)
 
 
+def _check_no_choices(choices: Mapping[str, Any]) -> None:
+    for name in choices:
+        msg = f"{name}: the service has no such choice; leave it out or use where='local'"
+        raise InvalidRequestError(msg, parameter=name)
+
+
+async def _local(model: Any, nu: u.Quantity | None) -> ModelSpectrum:
+    """Compute in a thread, so that the loop goes on with other queries meanwhile."""
+    import anyio.to_thread
+
+    def compute() -> ModelSpectrum:
+        # Tables and compiled code are made once, not by several threads at the same time.
+        with _COMPUTING:
+            return model.spectrum(nu)
+
+    spectrum = await anyio.to_thread.run_sync(compute)
+    query = {"z": model.z, "model_type": model.model_type, "parameters": model.parameters}
+    spectrum.meta["mmdc"] = {"service": "local", "query": query}
+    return spectrum
+
+
 async def _spectrum(self: MMDCClass, name: str, payload: dict[str, Any]) -> ModelSpectrum:
     async with self.client.limiter("inferences"):
         reply = await self.client.request("POST", Path.INFERENCE, json=payload, idempotent=True)
@@ -94,6 +140,8 @@ async def _spectrum(self: MMDCClass, name: str, payload: dict[str, Any]) -> Mode
         raise ParseError(msg)
     meta = {
         "model_type": name,
+        "parameters": payload["parameters"],
+        "redshift": payload["z"],
         "mmdc": provenance(service=self.client.server, endpoint=Path.INFERENCE, query=payload),
     }
     return ModelSpectrum.from_json(data["best"], meta=meta)

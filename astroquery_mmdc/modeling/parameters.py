@@ -1,14 +1,19 @@
-"""Parameters of the models: names, units and the ranges in which the service computes."""
+"""Parameters of the models: names, units, ranges of runs and priors of fits.
+
+`MODELS` is the one table that the checks, the local models, the client, the local server, the
+fits and the documentation read.
+"""
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from astroquery_mmdc.exceptions import InvalidRequestError
+from astroquery_mmdc.exceptions import InputWarning, InvalidRequestError
 from astroquery_mmdc.schema.wire import Limit
 
 __all__ = [
@@ -16,8 +21,10 @@ __all__ = [
     "Parameter",
     "check_fixed_parameters",
     "check_model_type",
+    "check_order",
     "check_parameters",
     "check_redshift",
+    "check_value",
 ]
 
 
@@ -30,7 +37,7 @@ class Parameter:
     name : str
         The service's name; a leading ``log_`` means log10 of the value in ``unit``.
     symbol : str
-        How papers write it.
+        How papers write it, in plain letters.
     unit : str
         Unit of the value itself, empty for a pure number.
     low, high : float
@@ -39,6 +46,18 @@ class Parameter:
         One line for the reader.
     fit_low, fit_high : float
         Range that the service's fits explore.
+    aliases : tuple of str
+        Other names for the value itself, as a Quantity where there is a unit; the first one is
+        the natural name.
+    latex : str
+        The symbol in LaTeX, without dollars.
+    fit_mean, fit_sigma : float or None
+        A Gaussian prior inside the range of fits; None for a uniform one.
+
+    Examples
+    --------
+    >>> MODELS["SSC"]["log_B"].is_log, MODELS["SSC"]["log_B"].natural_name
+    (True, 'B')
     """
 
     name: str
@@ -49,83 +68,182 @@ class Parameter:
     description: str
     fit_low: float
     fit_high: float
+    aliases: tuple[str, ...] = ()
+    latex: str = ""
+    fit_mean: float | None = None
+    fit_sigma: float | None = None
+
+    @property
+    def is_log(self) -> bool:
+        """Whether the parameter is log10 of the value."""
+        return self.name.startswith("log_")
+
+    @property
+    def natural_name(self) -> str:
+        """Name of the value itself."""
+        return self.aliases[0] if self.aliases else self.name
+
+    @property
+    def prior(self) -> str:
+        """The prior of the service's fits in words."""
+        inside = f"{self.fit_low:g} to {self.fit_high:g}"
+        if self.fit_mean is None:
+            return f"uniform, {inside}"
+        return f"Gaussian {self.fit_mean:g} ± {self.fit_sigma:g}, {inside}"
+
+    def value(self, number: float) -> float:
+        """Return the value itself for the parameter's number."""
+        return 10.0**number if self.is_log else number
 
 
-def _electrons(
-    *,
-    doppler: tuple[float, float],
-    radius: tuple[float, float],
-    magnetic_field: tuple[float, float],
-    index: tuple[float, float],
-    gamma_min: tuple[float, float],
-    gamma_cut: tuple[float, float],
-    luminosity: tuple[float, float],
-    cut_run: tuple[float, float] = (2, 8),
-    field_run: tuple[float, float] = (-3, 2),
-) -> tuple[Parameter, ...]:
-    return (
-        Parameter("log_B", "B", "G", *field_run, "Magnetic field", *magnetic_field),
-        Parameter(
-            "log_electron_luminosity", "L_e", "erg / s", 42, 48, "Power in electrons", *luminosity
-        ),
-        Parameter(
-            "log_gamma_cut", "gamma_cut", "", *cut_run, "Cut-off of the electrons", *gamma_cut
-        ),
-        Parameter("log_gamma_min", "gamma_min", "", 1.5, 5, "Lowest Lorentz factor", *gamma_min),
-        Parameter("log_radius", "R", "cm", 15, 18, "Radius of the emitting region", *radius),
-        Parameter(
-            "lorentz_factor", "delta", "", 3, 50, "Doppler factor (= Lorentz factor)", *doppler
-        ),
-        Parameter("spectral_index", "p", "", 1.8, 5, "Index of the electrons", *index),
-    )
-
-
-_SSC = _electrons(
-    doppler=(3, 100),
-    radius=(15.2, 17.8),
-    magnetic_field=(-2.95, 1.98),
-    index=(1.8, 4.9),
-    gamma_min=(1.5, 5),
-    gamma_cut=(2.2, 7.8),
-    luminosity=(42.1, 47.8),
-)
-_EIC = (
-    *_electrons(
-        doppler=(3, 100),
-        radius=(14.5, 18.5),
-        magnetic_field=(-3, 2.5),
-        index=(1.8, 5),
-        gamma_min=(1.5, 5),
-        gamma_cut=(2, 7.5),
-        luminosity=(42, 48.5),
-        cut_run=(2, 6),
-        field_run=(-3, 2.5),
+# What a parameter is, whatever the model: symbol, unit, description, other names, LaTeX.
+_Kind = tuple[str, str, str, tuple[str, ...], str]
+_KINDS: dict[str, _Kind] = {
+    "B": ("B", "G", "Magnetic field", ("B", "magnetic_field"), "B"),
+    "L_e": (
+        "L_e",
+        "erg / s",
+        "Power in electrons",
+        ("L_e", "Le", "electron_luminosity"),
+        r"L_\mathrm{e}",
     ),
-    Parameter("log_Ld", "L_d", "erg / s", 43.5, 47, "Luminosity of the disk", 43.5, 47.5),
-    Parameter("log_MBH", "M_BH", "solMass", 7, 10, "Mass of the black hole", 7, 10),
-    Parameter("log_nu_BLR", "nu_BLR", "Hz", 14.5, 16, "Frequency of the BLR, not used", 14.5, 16),
-    Parameter("log_nu_DT", "nu_DT", "Hz", 12.5, 14, "Frequency of the torus, not used", 12.5, 14),
-)
-_HADRONIC = (
-    Parameter("log_B", "B", "G", -3, 3.5, "Magnetic field", -3, 3.5),
-    Parameter("log_Le", "L_e", "erg / s", 42.5, 48.5, "Power in electrons", 42.5, 48.5),
-    Parameter("log_gamma_e_min", "gamma_e,min", "", 1.5, 2, "Lowest electron energy", 1.5, 2),
-    Parameter("log_gamma_e_cut", "gamma_e,cut", "", 2, 8, "Cut-off of the electrons", 2, 8),
-    Parameter("log_gamma_p_cut", "gamma_p,cut", "", 3, 11, "Cut-off of the protons", 3, 11),
-    Parameter("log_Lp", "L_p", "erg / s", 42, 52, "Power in protons", 42, 52),
-    Parameter("log_R", "R", "cm", 14.5, 18, "Radius of the emitting region", 14.5, 18),
-    Parameter(
-        "lorentz_factor", "delta", "", 3.5, 80, "Doppler factor (= Lorentz factor)", 3.5, 100
+    "R": ("R", "cm", "Radius of the emitting region", ("R", "radius"), "R"),
+    "delta": (
+        "delta",
+        "",
+        "Doppler factor (= Lorentz factor)",
+        ("delta", "Gamma", "doppler_factor"),
+        r"\delta",
     ),
-    Parameter("pe", "p_e", "", 1.75, 5, "Index of the electrons", 1.75, 5),
-    Parameter("pp", "p_p", "", 1.65, 3.45, "Index of the protons", 1.65, 3.45),
-)
+    "p": ("p", "", "Index of the electrons", ("p",), "p"),
+    "gamma_min": (
+        "gamma_min",
+        "",
+        "Lowest Lorentz factor of the electrons",
+        ("gamma_min",),
+        r"\gamma_\mathrm{min}",
+    ),
+    "gamma_cut": (
+        "gamma_cut",
+        "",
+        "Cut-off of the electrons (exponential)",
+        ("gamma_cut",),
+        r"\gamma_\mathrm{cut}",
+    ),
+    "L_d": (
+        "L_d",
+        "erg / s",
+        "Luminosity of the disk",
+        ("L_d", "Ld", "disk_luminosity"),
+        r"L_\mathrm{d}",
+    ),
+    "M_BH": (
+        "M_BH",
+        "solMass",
+        "Mass of the black hole",
+        ("M_BH", "MBH", "black_hole_mass"),
+        r"M_\mathrm{BH}",
+    ),
+    "nu_BLR": (
+        "nu_BLR",
+        "Hz",
+        "Frequency of the BLR, not used by the service",
+        ("nu_BLR",),
+        r"\nu_\mathrm{BLR}",
+    ),
+    "nu_DT": (
+        "nu_DT",
+        "Hz",
+        "Frequency of the torus, not used by the service",
+        ("nu_DT",),
+        r"\nu_\mathrm{DT}",
+    ),
+    "p_e": ("p_e", "", "Index of the electrons", ("p_e", "p"), r"p_\mathrm{e}"),
+    "gamma_e_min": (
+        "gamma_e,min",
+        "",
+        "Lowest Lorentz factor of the electrons",
+        ("gamma_e_min", "gamma_min"),
+        r"\gamma_\mathrm{e,min}",
+    ),
+    "gamma_e_cut": (
+        "gamma_e,cut",
+        "",
+        "Cut-off of the electrons (exponential)",
+        ("gamma_e_cut", "gamma_cut"),
+        r"\gamma_\mathrm{e,cut}",
+    ),
+    "p_p": ("p_p", "", "Index of the protons", ("p_p",), r"p_\mathrm{p}"),
+    "gamma_p_cut": (
+        "gamma_p,cut",
+        "",
+        "Cut-off of the protons (exponential)",
+        ("gamma_p_cut",),
+        r"\gamma_\mathrm{p,cut}",
+    ),
+    "L_p": (
+        "L_p",
+        "erg / s",
+        "Power in protons",
+        ("L_p", "Lp", "proton_luminosity"),
+        r"L_\mathrm{p}",
+    ),
+}
+
+# Name, kind, range of runs, range of fits, and mean and sigma where the prior is Gaussian.
+_Row = tuple[str, str, tuple[float, float], tuple[float, float], tuple[float, float] | None]
+_ROWS: dict[str, tuple[_Row, ...]] = {
+    "SSC": (
+        ("log_B", "B", (-3, 2), (-2.95, 1.98), None),
+        ("log_electron_luminosity", "L_e", (42, 48), (42.1, 47.8), None),
+        ("log_gamma_cut", "gamma_cut", (2, 8), (2.2, 7.8), None),
+        ("log_gamma_min", "gamma_min", (1.5, 5), (1.5, 5), None),
+        ("log_radius", "R", (15, 18), (15.2, 17.8), None),
+        ("lorentz_factor", "delta", (3, 50), (3, 100), (30, 7.1)),
+        ("spectral_index", "p", (1.8, 5), (1.8, 4.9), None),
+    ),
+    "EIC": (
+        ("log_B", "B", (-3, 2.5), (-3, 2.5), None),
+        ("log_electron_luminosity", "L_e", (42, 48), (42, 48.5), None),
+        ("log_gamma_cut", "gamma_cut", (2, 6), (2, 7.5), None),
+        ("log_gamma_min", "gamma_min", (1.5, 5), (1.5, 5), None),
+        ("log_radius", "R", (15, 18), (14.5, 18.5), None),
+        ("lorentz_factor", "delta", (3, 50), (3, 100), (35, 8.4)),
+        ("spectral_index", "p", (1.8, 5), (1.8, 5), None),
+        ("log_Ld", "L_d", (43.5, 47), (43.5, 47.5), None),
+        ("log_MBH", "M_BH", (7, 10), (7, 10), None),
+        ("log_nu_BLR", "nu_BLR", (14.5, 16), (14.5, 16), None),
+        ("log_nu_DT", "nu_DT", (12.5, 14), (12.5, 14), None),
+    ),
+    "HADRONIC": (
+        ("log_B", "B", (-3, 3.5), (-3, 3.5), None),
+        ("log_Le", "L_e", (42.5, 48.5), (42.5, 48.5), None),
+        ("log_gamma_e_min", "gamma_e_min", (1.5, 2), (1.5, 2), None),
+        ("log_gamma_e_cut", "gamma_e_cut", (2, 8), (2, 8), None),
+        ("log_gamma_p_cut", "gamma_p_cut", (3, 11), (3, 11), None),
+        ("log_Lp", "L_p", (42, 52), (42, 52), None),
+        ("log_R", "R", (14.5, 18), (14.5, 18), None),
+        ("lorentz_factor", "delta", (3.5, 80), (3.5, 100), None),
+        ("pe", "p_e", (1.75, 5), (1.75, 5), None),
+        ("pp", "p_p", (1.65, 3.45), (1.65, 3.45), None),
+    ),
+}
+
+
+def _parameter(row: _Row) -> Parameter:
+    name, kind, run, fit, gaussian = row
+    symbol, unit, description, aliases, latex = _KINDS[kind]
+    mean, sigma = gaussian or (None, None)
+    return Parameter(name, symbol, unit, *run, description, *fit, aliases, latex, mean, sigma)
+
 
 MODELS: dict[str, dict[str, Parameter]] = {
-    name: {parameter.name: parameter for parameter in parameters}
-    for name, parameters in (("SSC", _SSC), ("EIC", _EIC), ("HADRONIC", _HADRONIC))
+    model: {row[0]: _parameter(row) for row in rows} for model, rows in _ROWS.items()
 }
 """Model to parameter name to `Parameter`."""
+
+# A cut-off below the lowest energy leaves next to nothing: no run of the service has one.
+_ORDERED = (("log_gamma_min", "log_gamma_cut"), ("log_gamma_e_min", "log_gamma_e_cut"))
 
 
 def check_model_type(model_type: str) -> str:
@@ -160,13 +278,25 @@ def check_redshift(z: Any, *, ebl: bool) -> float:
     return value
 
 
-def check_parameters(model_type: str, parameters: Mapping[str, Any]) -> dict[str, float]:
+def check_parameters(
+    model_type: str, parameters: Mapping[str, Any], *, strict: bool = True
+) -> dict[str, float]:
     """Return a complete set of parameters in the model's own order.
+
+    Parameters
+    ----------
+    model_type : str
+        Any spelling of a model's name.
+    parameters : mapping
+        The service's names and their numbers.
+    strict : bool, optional
+        Whether a value outside the range of runs is an error; otherwise it is a warning.
 
     Raises
     ------
     InvalidRequestError
-        A name is unknown or missing, or a value lies outside the range of model runs.
+        A name is unknown or missing, a value is no number or lies outside the range of model
+        runs, or the electrons' cut-off is not above their lowest energy.
     """
     model = MODELS[check_model_type(model_type)]
     _check_names(model_type, parameters)
@@ -174,10 +304,12 @@ def check_parameters(model_type: str, parameters: Mapping[str, Any]) -> dict[str
     if missing:
         msg = f"parameters: {model_type} also needs {', '.join(missing)}"
         raise InvalidRequestError(msg, parameter="parameters")
-    return {
-        name: _in_range(name, parameters[name], parameter.low, parameter.high)
+    checked = {
+        name: check_value(parameter, parameters[name], strict=strict)
         for name, parameter in model.items()
     }
+    check_order(checked)
+    return checked
 
 
 def check_fixed_parameters(
@@ -192,6 +324,25 @@ def check_fixed_parameters(
     }
 
 
+def check_value(parameter: Parameter, value: Any, *, strict: bool = True) -> float:
+    """Return one value as a number inside the range of runs.
+
+    Examples
+    --------
+    >>> check_value(MODELS["SSC"]["log_B"], "-1.5")
+    -1.5
+    """
+    return _in_range(parameter.name, value, parameter.low, parameter.high, strict=strict)
+
+
+def check_order(values: Mapping[str, float]) -> None:
+    """Raise unless the cut-off of the electrons is above their lowest energy."""
+    for low, high in _ORDERED:
+        if low in values and values[low] >= values[high]:
+            msg = f"{low}: {values[low]:g} is not below {high} = {values[high]:g}; lower it"
+            raise InvalidRequestError(msg, parameter=low)
+
+
 def _check_names(model_type: str, parameters: Mapping[str, Any]) -> None:
     model = MODELS[check_model_type(model_type)]
     for name in parameters:
@@ -202,11 +353,13 @@ def _check_names(model_type: str, parameters: Mapping[str, Any]) -> None:
             raise InvalidRequestError(msg, parameter=name)
 
 
-def _in_range(name: str, value: Any, low: float, high: float) -> float:
+def _in_range(name: str, value: Any, low: float, high: float, *, strict: bool = True) -> float:
     number = _number(name, value)
     if not low <= number <= high:
         msg = f"{name}: {number} is outside {low} to {high}"
-        raise InvalidRequestError(msg, parameter=name)
+        if strict:
+            raise InvalidRequestError(msg, parameter=name)
+        warnings.warn(msg, InputWarning, stacklevel=5)
     return number
 
 

@@ -24,7 +24,7 @@ from astroquery_mmdc.schema.units import flux_unit, nufnu_to, spectral_to, spect
 from astroquery_mmdc.sed import SED
 from astroquery_mmdc.sed.windows import intervals
 
-__all__ = ["plot_sed"]
+__all__ = ["plot_sed", "top_axis"]
 
 _COLOR_BY = ("catalog", "band", "epoch")
 _LEGEND_ROWS = 24
@@ -308,7 +308,7 @@ def _curve(model: Any, index: int) -> tuple[u.Quantity, u.Quantity, str]:
     if isinstance(model, tuple):
         nu, nufnu, *label = model
         return nu, nufnu, str(label[0]) if label else default
-    return model.nu, model.nuFnu, str(model.meta.get("model") or default)
+    return model.nu, model.nuFnu, str(model.meta.get("model_type") or default)
 
 
 # ---------------------------------------------------------------- around the points
@@ -322,6 +322,11 @@ def _dress(ax: Any, points: _Points, x_unit: u.UnitBase, y_unit: u.UnitBase) -> 
         ax.set_ylim(low / 4, max(high, points.y.max()) * 3)
         ax.set_xlim(points.x.min() / 5, points.x.max() * 5)
     ax.tick_params(which="both", direction="in", right=True)
+    top_axis(ax, x_unit)
+
+
+def top_axis(ax: Any, x_unit: u.UnitBase) -> None:
+    """Add the energy above a frequency, or the frequency above anything else."""
     other = u.eV if x_unit.is_equivalent(u.Hz) else u.Hz
     top = ax.secondary_xaxis(
         "top", functions=(_converter(x_unit, other), _converter(other, x_unit))

@@ -56,16 +56,34 @@ def _formats() -> Table:
 def _parameters(model: str) -> Table:
     from astroquery_mmdc.modeling import MODELS
 
-    head = ["name", "content", "unit", "range of a run", "range of a fit"]
+    head = ["name", "natural name", "content", "unit", "range of a run", "prior of a fit"]
     return head, (
         [
             f"``{one.name}``",
-            ("log10 of: " if one.name.startswith("log_") else "") + one.description,
+            f"``{one.natural_name}``",
+            ("log10 of: " if one.is_log else "") + one.description,
             one.unit,
             f"{one.low:g} to {one.high:g}",
-            f"{one.fit_low:g} to {one.fit_high:g}",
+            one.prior,
         ]
         for one in MODELS[model].values()
+    )
+
+
+def _extras(model: str) -> Table:
+    from astroquery_mmdc.modeling import extras
+
+    known = getattr(extras, f"{model}_EXTRAS")
+    return ["keyword", "unit", "content and default"], (
+        [f"``{name}``", one.unit or "", one.description] for name, one in known.items()
+    )
+
+
+def _ebl() -> Table:
+    from astroquery_mmdc.modeling import EBL_MODELS
+
+    return ["name", "source"], (
+        [f"``{name}``", source.reference] for name, source in EBL_MODELS.items()
     )
 
 
@@ -102,6 +120,8 @@ _TABLES: dict[str, Callable[..., Table]] = {
     "columns": _columns,
     "formats": _formats,
     "parameters": _parameters,
+    "extras": _extras,
+    "ebl": _ebl,
     "axes": _axes,
     "bands": _bands,
     "catalogs": _catalogs,

@@ -1,0 +1,95 @@
+"""Parameters of the face, with units and logarithms, as the solvers take them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from astroquery_mmdc.exceptions import MMDCError
+from astroquery_mmdc.modeling.extras import EIC_EXTRAS, HADRONIC_EXTRAS, extras_cgs
+
+if TYPE_CHECKING:
+    from astroquery_mmdc.modeling.emission import Emission
+    from astroquery_mmdc.modeling.model import Model
+
+__all__ = ["solve_eic", "solve_hadronic", "solve_ssc"]
+
+
+def solve_ssc(model: Model) -> Emission:
+    """Solve an `SSC` model."""
+    ssc = _solver("ssc")
+    options, numbers = model.settings.options, model.parameters
+    source = _source(numbers, "log_radius")
+    if model.electrons is not None:
+        del source["lorentz_factor"]
+        return ssc.solve_given(model.electrons, options, **source)
+    return ssc.solve(options, **source, **_injected(numbers))
+
+
+def solve_eic(model: Model) -> Emission:
+    """Solve an `EIC` model."""
+    eic = _solver("eic")
+    settings, numbers = model.settings, model.parameters
+    source = {
+        **_source(numbers, "log_radius"),
+        "redshift": model.z,
+        "viewing_angle": settings.viewing_angle,
+        "disk_luminosity": 10.0 ** numbers["log_Ld"],
+        "black_hole_mass": 10.0 ** numbers["log_MBH"],
+        "nu_blr": 10.0 ** numbers["log_nu_BLR"],
+        "nu_torus": 10.0 ** numbers["log_nu_DT"],
+        **extras_cgs(EIC_EXTRAS, settings.extras),
+    }
+    if model.electrons is not None:
+        return eic.solve_given(model.electrons, settings.options, **source)
+    return eic.solve(settings.options, **source, **_injected(numbers))
+
+
+def solve_hadronic(model: Model) -> Emission:
+    """Solve a `Hadronic` model."""
+    hadronic = _solver("hadronic")
+    numbers = model.parameters
+    return hadronic.solve(
+        model.settings.options,
+        **_source(numbers, "log_R"),
+        luminosity=10.0 ** numbers["log_Le"],
+        gamma_min=10.0 ** numbers["log_gamma_e_min"],
+        gamma_cut=10.0 ** numbers["log_gamma_e_cut"],
+        index=numbers["pe"],
+        proton_luminosity=10.0 ** numbers["log_Lp"],
+        proton_gamma_cut=10.0 ** numbers["log_gamma_p_cut"],
+        proton_index=numbers["pp"],
+        **extras_cgs(HADRONIC_EXTRAS, model.settings.extras),
+    )
+
+
+def _source(numbers: dict[str, float], radius: str) -> dict[str, float]:
+    return {
+        "magnetic_field": 10.0 ** numbers["log_B"],
+        "radius": 10.0 ** numbers[radius],
+        "lorentz_factor": numbers["lorentz_factor"],
+    }
+
+
+def _injected(numbers: dict[str, float]) -> dict[str, float]:
+    return {
+        "luminosity": 10.0 ** numbers["log_electron_luminosity"],
+        "gamma_min": 10.0 ** numbers["log_gamma_min"],
+        "gamma_cut": 10.0 ** numbers["log_gamma_cut"],
+        "index": numbers["spectral_index"],
+    }
+
+
+def _solver(name: str) -> Any:
+    """Import a solver; the kernels need numba, which not everybody has."""
+    from importlib import import_module
+
+    try:
+        return import_module(f"astroquery_mmdc.modeling.{name}")
+    except ModuleNotFoundError as err:
+        if err.name is None or err.name.startswith("astroquery_mmdc"):
+            raise
+        msg = (
+            f"models are computed with {err.name}, which is not installed; run "
+            "`pip install 'astroquery_mmdc[model]'`, or use where='service'"
+        )
+        raise MMDCError(msg) from err
