@@ -35,6 +35,9 @@ from .cache_setup import (
 
 WORKER = Path(__file__).with_name("cache_worker.py")
 SAMPLE = 250_000
+# Loading the peers takes PostgreSQL minutes at the full size.
+pytestmark = pytest.mark.timeout(3600)
+
 ENGINES = ("ours", "kdtree", "duckdb", "sqlite", "pgsphere", "q3c", "lsdb")
 # So many questions in a row: after each one alone, the caches of the processor would be those of
 # the engine before.

@@ -58,6 +58,25 @@ def test_the_client_loads_neither_server_nor_plotting(python_env):
     assert not heavy & loaded
 
 
+def test_the_store_of_the_cache_loads_no_tables(python_env):
+    loaded = _modules_after("from astroquery_mmdc.cache import ObservationCache", python_env)
+    heavy = {
+        "astropy.table",
+        "astropy.coordinates",
+        "fsspec",
+        "healpy",
+        "mocpy",
+        "numba",
+        "pyarrow.dataset",
+    }
+    assert not heavy & loaded
+
+
+def test_the_parameters_of_models_load_no_compiler(python_env):
+    loaded = _modules_after("from astroquery_mmdc.modeling import MODELS", python_env)
+    assert not {"numba", "scipy", "ebltable"} & loaded
+
+
 def test_making_a_client_touches_no_network(python_env):
     code = """
 import socket

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from astropy import units as u
 from astropy.table import Table
 
-from astroquery_mmdc.schema.arrow import OBSERVATION_SCHEMA
+from astroquery_mmdc.schema.arrow_schema import OBSERVATION_SCHEMA
 from astroquery_mmdc.schema.coordinates import sky_identifier
 
 DATA = Path(__file__).parents[1] / "astroquery_mmdc" / "server" / "data"

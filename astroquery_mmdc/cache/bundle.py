@@ -27,7 +27,7 @@ from astroquery_mmdc.cache.filters import Filters
 from astroquery_mmdc.cache.layout import KEY
 from astroquery_mmdc.cache.manifest import CoverRow
 from astroquery_mmdc.exceptions import CacheError, InvalidRequestError
-from astroquery_mmdc.schema.arrow import OBSERVATION_SCHEMA
+from astroquery_mmdc.schema.arrow_schema import OBSERVATION_SCHEMA
 from astroquery_mmdc.schema.provenance import cite
 
 __all__ = ["Fetch", "bibliography", "fetches", "read_bundle", "uncovered", "write_bundle"]

@@ -16,7 +16,7 @@ from astroquery_mmdc.cache.layout import KEY, STORE_SCHEMA, Tile
 from astroquery_mmdc.cache.manifest import FileRecord
 from astroquery_mmdc.cache.row_groups import SUMS, digests, read_sums, sums_text
 from astroquery_mmdc.exceptions import CacheError
-from astroquery_mmdc.schema.arrow import OBSERVATION_SCHEMA
+from astroquery_mmdc.schema.arrow_schema import OBSERVATION_SCHEMA
 from astroquery_mmdc.schema.columns import REFERENCE_FIELDS
 
 __all__ = ["CODED", "CatalogWriter", "decoded", "read_tile", "write_collection", "write_rows"]

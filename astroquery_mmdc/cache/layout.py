@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from astroquery_mmdc.schema.arrow import OBSERVATION_SCHEMA
+from astroquery_mmdc.schema.arrow_schema import OBSERVATION_SCHEMA
 
 __all__ = ["KEY", "MAX_KEY", "ORDER", "ROW_SCHEMA", "STORE_SCHEMA", "Layout", "Tile", "tiles_of"]
 

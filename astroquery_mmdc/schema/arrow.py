@@ -1,4 +1,4 @@
-"""Arrow: the schema of an observation, and any table as Arrow."""
+"""Arrow: observations as tables and back, and any table as Arrow."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from msgspec import to_builtins
 from numpy.typing import NDArray
 
 from astroquery_mmdc.exceptions import ParseError
+from astroquery_mmdc.schema.arrow_schema import OBSERVATION_SCHEMA
 from astroquery_mmdc.schema.columnar import Order, is_among, numbers, texts
 from astroquery_mmdc.schema.columns import (
     OBSERVATION,
@@ -36,7 +37,6 @@ from astroquery_mmdc.schema.tables import (
 
 __all__ = [
     "META_KEY",
-    "OBSERVATION_SCHEMA",
     "observations_from_arrow",
     "observations_to_arrow",
     "rows_to_arrow",
@@ -47,18 +47,6 @@ META_KEY = b"astroquery_mmdc.meta"
 """Key of a table's ``meta``, as JSON, in the metadata of a Parquet file."""
 
 PHOTON_FLUX_FIELDS = tuple(spec.wire for spec in PHOTON_FLUX)
-
-_TYPES = {"float": pa.float64(), "int": pa.int64(), "bool": pa.bool_(), "str": pa.string()}
-
-OBSERVATION_SCHEMA = pa.schema(
-    [
-        pa.field(spec.wire, _TYPES[spec.kind], nullable=spec.nullable or spec.wire == "flux")
-        for spec in OBSERVATION
-        if spec.wire not in REFERENCE_FIELDS
-    ]
-    + [pa.field("reference", pa.struct([(field, pa.string()) for field in REFERENCE_FIELDS]))]
-)
-"""One row of ``/api/observations/``; the reference stays the struct that the service sends."""
 
 
 def observations_from_arrow(

@@ -16,7 +16,8 @@ from astropy.table import QTable, Table
 
 from astroquery_mmdc.cache.layout import Layout
 from astroquery_mmdc.exceptions import InvalidRequestError
-from astroquery_mmdc.schema.arrow import OBSERVATION_SCHEMA, observations_to_arrow
+from astroquery_mmdc.schema.arrow import observations_to_arrow
+from astroquery_mmdc.schema.arrow_schema import OBSERVATION_SCHEMA
 from astroquery_mmdc.server.parquet import ParquetRows, check_columns
 from astroquery_mmdc.server.sources import Source
 from astroquery_mmdc.server.surveys import (

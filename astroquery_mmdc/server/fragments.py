@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from astroquery_mmdc.cache.snapshot import Snapshot
-from astroquery_mmdc.schema.arrow import OBSERVATION_SCHEMA
+from astroquery_mmdc.schema.arrow_schema import OBSERVATION_SCHEMA
 from astroquery_mmdc.schema.columns import REFERENCE_FIELDS
 from astroquery_mmdc.schema.rows import ObservationRow
 

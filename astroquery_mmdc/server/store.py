@@ -16,7 +16,7 @@ from astroquery_mmdc.cache.memory import HeldRows
 from astroquery_mmdc.cache.reading import Reader
 from astroquery_mmdc.cache.selection import Cone, Selection
 from astroquery_mmdc.cache.snapshot import Snapshot
-from astroquery_mmdc.schema.arrow import OBSERVATION_SCHEMA
+from astroquery_mmdc.schema.arrow_schema import OBSERVATION_SCHEMA
 from astroquery_mmdc.schema.catalogs import BANDS
 from astroquery_mmdc.schema.columns import PHOTON_FLUX_CATALOGS
 from astroquery_mmdc.server.fragments import Fragments

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pyarrow import csv
 
 from astroquery_mmdc.exceptions import ParseError
-from astroquery_mmdc.schema.arrow import OBSERVATION_SCHEMA
+from astroquery_mmdc.schema.arrow_schema import OBSERVATION_SCHEMA
 from astroquery_mmdc.schema.coordinates import sky_identifier
 from astroquery_mmdc.server.sources import Source, normal_name
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from astroquery_mmdc.cache.selection import Selection
-from astroquery_mmdc.schema.arrow import OBSERVATION_SCHEMA
+from astroquery_mmdc.schema.arrow_schema import OBSERVATION_SCHEMA
 from astroquery_mmdc.server import ObservationStore, load
 from astroquery_mmdc.server.sources import Source, SourceList
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from astroquery_mmdc.cache.cells import ang2pix_nest, unit_vectors
-from astroquery_mmdc.schema.arrow import OBSERVATION_SCHEMA
+from astroquery_mmdc.schema.arrow_schema import OBSERVATION_SCHEMA
 
 # Poles, the wrap of the right ascension, corners and borders of base cells.
 CORNERS = [

@@ -14,7 +14,7 @@ from astroquery_mmdc.cache.cells import ang2pix_nest, needed_ranges
 from astroquery_mmdc.cache.healpix import WHOLE_SKY
 from astroquery_mmdc.cache.store import ObservationCache
 from astroquery_mmdc.exceptions import InputWarning, InvalidRequestError
-from astroquery_mmdc.schema.arrow import OBSERVATION_SCHEMA
+from astroquery_mmdc.schema.arrow_schema import OBSERVATION_SCHEMA
 from tests.cache.store_helpers import PLACES, around, brute, crowded_sky, fetch, ids, observations
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from astroquery_mmdc.cache.cells import cell_centers, cells_to_ranges
 from astroquery_mmdc.cache.store import ObservationCache
-from astroquery_mmdc.schema.arrow import OBSERVATION_SCHEMA
+from astroquery_mmdc.schema.arrow_schema import OBSERVATION_SCHEMA
 
 # One cell of order 10 in each base cell; a fetch of it brings rows that carry its version.
 CELLS = (np.arange(1, 13) << 20) - (np.arange(12) * 70_001) - 1
