@@ -12,14 +12,27 @@ from astroquery_mmdc._config import Conf, conf
 
 if TYPE_CHECKING:
     from astroquery_mmdc.mmdc import MMDC, MMDCClass
+    from astroquery_mmdc.mmoda import MMODA, MMODAClass
     from astroquery_mmdc.schema.provenance import cite
     from astroquery_mmdc.sed import SED
 
-__all__ = ["MMDC", "SED", "Conf", "MMDCClass", "__version__", "cite", "conf"]
+__all__ = [
+    "MMDC",
+    "MMODA",
+    "SED",
+    "Conf",
+    "MMDCClass",
+    "MMODAClass",
+    "__version__",
+    "cite",
+    "conf",
+]
 
 _LAZY = {
     "MMDC": "astroquery_mmdc.mmdc",
     "MMDCClass": "astroquery_mmdc.mmdc",
+    "MMODA": "astroquery_mmdc.mmoda",
+    "MMODAClass": "astroquery_mmdc.mmoda",
     "SED": "astroquery_mmdc.sed",
     "cite": "astroquery_mmdc.schema.provenance",
 }

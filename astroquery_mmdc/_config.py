@@ -16,6 +16,12 @@ class Conf(config.ConfigNamespace):
         cfgtype="string",
         module="astroquery_mmdc",
     )
+    mmoda_server = config.ConfigItem(
+        "https://www.astro.unige.ch/mmoda/dispatch-data",
+        "Address of the MMODA dispatcher.",
+        cfgtype="string",
+        module="astroquery_mmdc",
+    )
     timeout = config.ConfigItem(
         60.0,
         "Seconds to wait for the first byte of an answer.",

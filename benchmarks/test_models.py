@@ -71,6 +71,7 @@ def given(per_decade=10):
     [
         ("given electrons, 10 per decade", given, 0.5),
         ("given electrons, 20 per decade", lambda: given(20), 3.0),
+        ("given electrons, 30 per decade: exact to 0.5 %", lambda: given(30), 3.0),
         ("self-consistent", lambda: observed(ssc.solve(**INJECTED)), 1.5),
         ("Compton-dominated", lambda: observed(ssc.solve(**DOMINATED)), 5.0),
     ],

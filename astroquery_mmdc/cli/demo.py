@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,12 +14,15 @@ __all__ = ["demo"]
 
 _SOURCE = "Mrk 421"
 _STEM = "mrk421_sed"
+_FIT = "mrk421_fit"
 _PYTHON = """\
 from astropy import units as u
 from astroquery_mmdc import MMDC, plotting
 sed = MMDC.query_sed("Mrk 421").select(nu_min=1e11 * u.Hz)
 for name in ("mrk421_sed.csv", "mrk421_sed.ecsv"): sed.write(name, overwrite=True)
-plotting.save_figure(plotting.plot_sed(sed, title="Mrk 421").figure, "mrk421_sed.png")"""
+plotting.save_figure(plotting.plot_sed(sed, title="Mrk 421").figure, "mrk421_sed.png")
+result = MMDC.fit_model(sed, "SSC", z=sed.redshift, method="least-squares")
+plotting.write_report(result, "mrk421_fit.pdf", title="Mrk 421")"""
 
 
 @click.command()
@@ -30,9 +35,10 @@ plotting.save_figure(plotting.plot_sed(sed, title="Mrk 421").figure, "mrk421_sed
 )
 @command_errors
 def demo(folder: Path) -> None:
-    """Find a blazar, get its SED, filter it, and write it as CSV, ECSV and PNG.
+    """Find a blazar, get its SED, filter it, write it as CSV, ECSV and PNG, and fit a model.
 
-    A local server with a sample of published data answers: no network is needed.
+    A local server with a sample of published data answers: no network is needed. The fit needs
+    the extra ``model``; its report is a PDF.
     """
     from astroquery_mmdc import MMDCClass
     from astroquery_mmdc.server import serving
@@ -43,7 +49,8 @@ def demo(folder: Path) -> None:
         mmdc = MMDCClass(url, app="mmdc-demo")
         _cone(mmdc)
         sed = _sed(mmdc)
-    _write(sed, folder)
+        _write(sed, folder)
+        _fit(mmdc, sed, folder)
     click.secho(
         "\nThe same in Python (`mmdc serve`, then MMDC_SERVER=http://127.0.0.1:8421):", bold=True
     )
@@ -83,4 +90,27 @@ def _write(sed: object, folder: Path) -> None:
     sed.write(paths["ecsv"], format="ascii.ecsv", overwrite=True)  # type: ignore[attr-defined]
     save_figure(plot_sed(sed, title=_SOURCE).figure, paths["png"])  # type: ignore[arg-type]
     for path in paths.values():
-        click.echo(f"  {path}  {path.stat().st_size / 1000:.0f} kB")
+        _show_file(path)
+
+
+def _show_file(path: Path) -> None:
+    click.echo(f"  {path}  {path.stat().st_size / 1000:.0f} kB")
+
+
+def _fit(mmdc: Any, sed: Any, folder: Path) -> None:
+    missing = [name for name in ("numba", "scipy") if find_spec(name) is None]
+    if missing:
+        click.echo(f"\nNo fit: {', '.join(missing)} is missing; install astroquery_mmdc[model].")
+        return
+    from astroquery_mmdc.plotting import write_report
+
+    click.secho("\nA synchrotron self-Compton model, fitted here:", bold=True)
+    result = mmdc.fit_model(sed, "SSC", z=sed.redshift, method="least-squares")
+    for row in result.parameters:
+        click.echo(f"  {row['name']:<24}{row['value']:8.3f} ± {row['error']:.3f}")
+    click.echo("Report:")
+    _show_file(write_report(result, folder / f"{_FIT}.pdf", title=_SOURCE))
+    click.echo(
+        f"With a posterior: mmdc fit {folder / _STEM}.csv --model ssc --z {result.redshift} "
+        "--report fit.pdf"
+    )

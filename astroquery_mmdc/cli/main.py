@@ -16,11 +16,12 @@ _COMMANDS = {
     "source": ("astroquery_mmdc.cli.queries", "Redshift and synchrotron peak of a source."),
     "resolve": ("astroquery_mmdc.cli.queries", "Position of a source by its name."),
     "model": ("astroquery_mmdc.cli.models", "Spectrum of an emission model."),
-    "fit": ("astroquery_mmdc.cli.models", "Fit an emission model to an SED."),
+    "fit": ("astroquery_mmdc.cli.fits", "Fit an emission model to an SED."),
     "catalogs": ("astroquery_mmdc.cli.lists", "Known catalogues."),
     "parameters": ("astroquery_mmdc.cli.lists", "Parameters of a model."),
     "jobs": ("astroquery_mmdc.cli.lists", "Jobs that were started, and taking one up again."),
     "cache": ("astroquery_mmdc.cli.cache", "What is held on this machine."),
+    "mmoda": ("astroquery_mmdc.cli.mmoda", "Products of a MMODA dispatcher, and notebooks."),
     "convert": ("astroquery_mmdc.cli.files", "Convert an SED file to another format."),
     "serve": ("astroquery_mmdc.cli.serve", "Serve data here, as the MMDC service does."),
 }

@@ -1,9 +1,8 @@
-"""``mmdc model | fit``."""
+"""``mmdc model``."""
 
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,11 @@ from astroquery_mmdc.cli.common import (
 )
 from astroquery_mmdc.modeling.parameters import MODELS, Parameter
 
-__all__ = ["fit", "model"]
+__all__ = ["model", "values_of"]
 
 
-def _values(pairs: tuple[str, ...], parameter: str) -> dict[str, float]:
+def values_of(pairs: tuple[str, ...], parameter: str) -> dict[str, float]:
+    """Read ``NAME=NUMBER``."""
     from astroquery_mmdc.exceptions import InvalidRequestError
 
     values = {}
@@ -55,7 +55,7 @@ def _values_or_quantities(pairs: tuple[str, ...]) -> dict[str, Any]:
             numbers.append(pair)
         else:
             quantities[name.strip()] = quantity
-    return {**_values(tuple(numbers), "parameter"), **quantities}
+    return {**values_of(tuple(numbers), "parameter"), **quantities}
 
 
 def _parameter_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -145,36 +145,3 @@ def _draw(spectrum: Any, path: Path) -> None:
 
     save_figure(plot_spectrum(spectrum), path)
     click.echo(f"wrote {path}", err=True)
-
-
-@click.command()
-@click.argument("csv", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--model", "model_type", required=True, help="ssc, eic or hadronic.")
-@click.option("--z", type=float, required=True, help="Redshift.")
-@click.option("--fix", "pairs", multiple=True, help="NAME=NUMBER to hold fixed; repeatable.")
-@click.option("--ebl/--no-ebl", default=True, show_default=True, help="Absorption by the EBL.")
-@output_option
-@json_option
-@service_options
-@command_errors
-def fit(
-    csv: Path,
-    model_type: str,
-    z: float,
-    pairs: tuple[str, ...],
-    ebl: bool,
-    output: Path | None,
-    as_json: bool,
-    server: str | None,
-    timeout: float | None,
-) -> None:
-    """Fit a model to CSV, a file with the columns frequency, flux and flux_err."""
-    result: Any = client(server, timeout).fit_model(
-        csv, model_type, z=z, ebl=ebl, fixed_parameters=_values(pairs, "fix") or None
-    )
-    if output:
-        write_table(result.parameters, output)
-    if as_json or not output:
-        show(result.parameters, as_json=as_json)
-    if result.links and not as_json:
-        click.echo(json.dumps(result.links, indent=1))

@@ -24,12 +24,18 @@ __all__ = ["serve"]
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8421, show_default=True, help="Port; 0 takes a free one.")
+@click.option(
+    "--jobs",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the fits, which outlive the server; one for each port is in the cache.",
+)
 @command_errors
-def serve(data: Path | None, store: Path | None, host: str, port: int) -> None:
-    """Serve observations and SEDs on this machine, as the MMDC service does."""
+def serve(data: Path | None, store: Path | None, host: str, port: int, jobs: Path | None) -> None:
+    """Serve observations, SEDs, models and fits on this machine, as the MMDC service does."""
     from astroquery_mmdc.server import serve as run
 
-    run(data, store=store, host=host, port=port, ready=_announce)
+    kept = {} if jobs is None else {"jobs": jobs}
+    run(data, store=store, host=host, port=port, ready=_announce, **kept)
 
 
 def _announce(url: str) -> None:

@@ -1,4 +1,4 @@
-"""Fits made by the service, and its checks of CSV files."""
+"""Fits, here or at the service, and its checks of CSV files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from astroquery_mmdc._config import conf
 from astroquery_mmdc.exceptions import InvalidRequestError, JobFailedError, ParseError
 from astroquery_mmdc.mmdc.csv_files import check_fit_csv, csv_content
-from astroquery_mmdc.mmdc.models import check_where
+from astroquery_mmdc.mmdc.local_fits import LocalSource, local_fit
+from astroquery_mmdc.mmdc.models import check_extra, check_no_choices, check_place
 from astroquery_mmdc.mmdc.progress import Progress, watcher
 from astroquery_mmdc.modeling import check_fixed_parameters, check_model_type, check_redshift
 from astroquery_mmdc.modeling.result import FitResult
@@ -52,17 +53,19 @@ def fit_model(
     x2: float | None = None,
     y: float | None = None,
     email: str | None = None,
-    where: str = "service",
+    where: str = "local",
     timeout: float | None = None,
     progress: Progress = None,
     get_query_payload: bool = False,
+    **choices: Any,
 ) -> FitResult | Coroutine[Any, Any, FitResult]:
     r"""Fit a model to an SED.
 
     Parameters
     ----------
     sed_or_csv : SED, Table, path or file object
-        A CSV needs ``frequency,flux,flux_err`` in Hz and erg s-1 cm-2.
+        A CSV needs ``frequency,flux,flux_err`` in Hz and erg s-1 cm-2; here, files of SEDs in all
+        known formats can be fitted.
     model_type : str
         ``"SSC"``, ``"EIC"`` or ``"hadronic"``.
     z : float
@@ -85,21 +88,27 @@ def fit_model(
     email : str, optional
         Where the service writes to. Default ``conf.fit_email``.
     where : str, optional
-        ``"service"``.
+        ``"local"`` fits on this machine, ``"service"`` at the service.
     timeout : float, optional
-        Seconds to wait. Default ``conf.job_timeout``.
+        Seconds to wait for the service. Default ``conf.job_timeout``.
     progress : bool or callable, optional
         As in `query_sed`.
     get_query_payload : bool, optional
-        Return what would be sent instead of sending it.
+        Return what would be sent to the service instead of fitting.
+    **choices
+        For a local fit only: what `astroquery_mmdc.modeling.fit` takes, such as ``method``,
+        ``seed``, ``processes`` and ``checkpoint``, and what its models take, such as
+        ``normalization="mmdc"``.
 
     Returns
     -------
     FitResult
-        Best values, posterior, curves and the links to the service's files.
+        Best values, posterior and curves, from the service with the links to its files.
 
     Raises
     ------
+    InvalidRequestError
+        A parameter is wrong, or these points cannot be fitted.
     JobFailedError
         The fit failed at the service.
 
@@ -111,7 +120,7 @@ def fit_model(
     >>> MMDC.fit_model(csv, "SSC", z=0.031, get_query_payload=True)["data"]["z"]
     '0.031'
     """
-    check_where(where)
+    check_place(where)
     name = check_model_type(model_type)
     neutrinos = {"n_icecube": n_icecube, "dt": dt, "x1": x1, "x2": x2, "y": y}
     fixed = check_fixed_parameters(name, fixed_parameters)
@@ -123,8 +132,14 @@ def fit_model(
         "fixed_parameters": json.dumps(fixed) if fixed else None,
         **_checked_neutrinos(name, likelihood_type, neutrinos),
     }
-    data = {key: str(value) for key, value in form.items() if value}
     watcher(progress, job)
+    if where == "local" and not get_query_payload:
+        check_extra()
+        terms = {"likelihood_type": likelihood_type, **neutrinos}
+        source = LocalSource(name, z=z, ebl=ebl, fixed=fixed, neutrinos=terms)
+        return local_fit(job, sed_or_csv, source, progress, choices)
+    check_no_choices(choices)
+    data = {key: str(value) for key, value in form.items() if value}
     filename, content = csv_content(sed_or_csv, job, parameter="sed_or_csv")
     check_fit_csv(content, parameter="sed_or_csv")
     if get_query_payload:
@@ -203,7 +218,8 @@ async def _result(
     if status in FitState.FAILED:
         reason = str(answer.get("error") or answer.get("message") or "no reason given")
         msg = f"fit {job.job_id} ended as {status}: {reason}"
-        raise JobFailedError(msg, job_id=job.job_id or "", code=str(status))
+        code = str(answer.get("code") or status)
+        raise JobFailedError(msg, job_id=job.job_id or "", code=code)
     facts = provenance(
         service=self.client.server, endpoint=Path.FIT, query=query, job_id=job.job_id
     )

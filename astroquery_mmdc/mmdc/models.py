@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Coroutine, Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from astropy import units as u
 
-from astroquery_mmdc.exceptions import InvalidRequestError, ParseError
+from astroquery_mmdc.exceptions import InvalidRequestError, MMDCError, ParseError
 from astroquery_mmdc.modeling import check_model_type, check_parameters, check_redshift
 from astroquery_mmdc.modeling.spectrum import ModelSpectrum
 from astroquery_mmdc.net import Job
@@ -18,24 +19,20 @@ from astroquery_mmdc.schema.wire import Path
 if TYPE_CHECKING:
     from astroquery_mmdc.mmdc.core import MMDCClass
 
-__all__ = ["check_where", "run_model"]
+__all__ = ["check_extra", "check_no_choices", "check_place", "run_model"]
 
 # The service spells one and the same model differently in its two endpoints.
 _INFERENCE_NAMES = {"SSC": "SSC", "EIC": "EIC", "HADRONIC": "hadronic"}
 
 
 _COMPUTING = threading.Lock()
-_PLACES = ("service", "local")
+_PLACES = ("local", "service")
 
 
-def check_where(where: str) -> None:
-    """Raise unless a fit can be computed there."""
-    _check_place(where, ("service",))
-
-
-def _check_place(where: str, places: tuple[str, ...]) -> None:
-    if where not in places:
-        msg = f"where: {where!r} is not available; use {' or '.join(map(repr, places))}"
+def check_place(where: str) -> None:
+    """Raise unless something can be computed there."""
+    if where not in _PLACES:
+        msg = f"where: {where!r} is not available; use {' or '.join(map(repr, _PLACES))}"
         raise InvalidRequestError(msg, parameter="where")
 
 
@@ -47,7 +44,7 @@ def run_model(
     z: float,
     parameters: Mapping[str, float],
     ebl: bool = True,
-    where: str = "service",
+    where: str = "local",
     nu: u.Quantity | None = None,
     get_query_payload: bool = False,
     **choices: Any,
@@ -61,15 +58,17 @@ def run_model(
     z : float
         Redshift, 0 < z <= 10, with ``ebl`` at most 4.99.
     parameters : mapping
-        Every parameter of the model, see `list_parameters`; names and ranges are checked.
+        Every parameter of the model, see `list_parameters`; names and ranges are checked. A local
+        model also takes natural names with Quantities.
     ebl : bool, optional
         Whether the extragalactic background light absorbs gamma rays.
     where : str, optional
-        ``"service"``, or ``"local"`` to compute on this machine.
+        ``"local"`` computes on this machine, in milliseconds, with the extra ``model``;
+        ``"service"`` asks the service.
     nu : `~astropy.units.Quantity`, optional
         Frequencies, energies or wavelengths of a local spectrum; the service chooses its own.
     get_query_payload : bool, optional
-        Return what would be sent instead of sending it.
+        Return what would be sent to the service, and neither send nor compute anything.
     **choices
         For a local spectrum only: what the models of `astroquery_mmdc.modeling` take besides
         parameters, such as ``normalization="mmdc"``.
@@ -91,14 +90,15 @@ def run_model(
     >>> payload["z"], payload["parameters"]["log_B"]
     (0.031, -1.5)
     """
-    _check_place(where, _PLACES)
+    check_place(where)
     name = check_model_type(model_type)
     if where == "local" and not get_query_payload:
         from astroquery_mmdc.modeling import model_class
 
+        check_extra()
         model = model_class(name)(z=z, ebl=ebl, **{**parameters, **choices})
         return _local(model, nu)
-    _check_no_choices(choices if nu is None else {**choices, "nu": nu})
+    check_no_choices(choices if nu is None else {**choices, "nu": nu})
     payload = {
         "z": check_redshift(z, ebl=ebl),
         "ebl": bool(ebl),
@@ -110,7 +110,19 @@ def run_model(
     return _spectrum(self, name, payload)
 
 
-def _check_no_choices(choices: Mapping[str, Any]) -> None:
+def check_extra() -> None:
+    """Raise where what spectra and fits are computed with is not installed."""
+    missing = [name for name in ("numba", "scipy", "ebltable") if find_spec(name) is None]
+    if missing:
+        msg = (
+            f"where: {' and '.join(missing)}, which local models need, is not installed; run "
+            "`pip install 'astroquery_mmdc[model]'`, or use where='service'"
+        )
+        raise MMDCError(msg)
+
+
+def check_no_choices(choices: Mapping[str, Any]) -> None:
+    """Raise if there are choices that the service does not have."""
     for name in choices:
         msg = f"{name}: the service has no such choice; leave it out or use where='local'"
         raise InvalidRequestError(msg, parameter=name)

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
         LogParabola,
         PowerLaw,
     )
+    from astroquery_mmdc.modeling.fitting import fit
     from astroquery_mmdc.modeling.given import normalized
+    from astroquery_mmdc.modeling.joint import joint_fit
+    from astroquery_mmdc.modeling.many_fits import fit_many
     from astroquery_mmdc.modeling.models import EIC, SSC, Hadronic, model_class
 
 __all__ = [
@@ -48,6 +51,9 @@ __all__ = [
     "check_model_type",
     "check_parameters",
     "check_redshift",
+    "fit",
+    "fit_many",
+    "joint_fit",
     "model_class",
     "normalized",
     "optical_depth",
@@ -62,6 +68,9 @@ _LAZY = {
     "Hadronic": "models",
     "LogParabola": "electrons",
     "PowerLaw": "electrons",
+    "fit": "fitting",
+    "joint_fit": "joint",
+    "fit_many": "many_fits",
     "model_class": "models",
     "normalized": "given",
     "optical_depth": "ebl",

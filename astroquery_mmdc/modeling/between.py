@@ -36,11 +36,18 @@ def between(log_x, first, step, values):  # type: ignore[no-untyped-def]
         t = place - k
         low, high = math.log(values[k]), math.log(values[k + 1])
         value = low + t * (high - low)
-        if 0 < k < last - 1 and values[k - 1] > tiny and values[k + 2] > tiny:
-            # Second differences of ln F about both ends of the interval.
+        # Second differences of ln F about both ends of the interval.
+        left, right = math.inf, math.inf
+        if k > 0 and values[k - 1] > tiny:
             left = high - 2.0 * low + math.log(values[k - 1])
+        if k < last - 1 and values[k + 2] > tiny:
             right = math.log(values[k + 2]) - 2.0 * high + low
-            if abs(left) < 1.0 and abs(right) < 1.0:
-                value -= t * (1.0 - t) * (0.5 * left + (right - left) * (1.0 + t) / 6.0)
+        # Beyond an edge nothing is learned about this side of it.
+        if abs(left) >= 1.0:
+            left = right
+        elif abs(right) >= 1.0:
+            right = left
+        if abs(left) < 1.0:
+            value -= t * (1.0 - t) * (0.5 * left + (right - left) * (1.0 + t) / 6.0)
         out[i] = math.exp(value)
     return out

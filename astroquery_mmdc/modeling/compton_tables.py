@@ -94,9 +94,11 @@ def build(per_decade: int, kernel: Kernel) -> Table:
         row = _seed_average(average, kernel, int(a), start[r] + np.arange(width[r]), h)
         entries[r, : width[r]] = row
         far = math.ceil(7.0 * n)
-        a1, a2 = _seed_average(average, kernel, int(a), np.array([far, far + n]), h)
-        slope[r] = (a2 - a1) / n if edge[r] else 0.0
-        limit[r] = a2 - slope[r] * (far + n - start[r])
+        limit[r] = _seed_average(average, kernel, int(a), np.array([far]), h)[0]
+        if edge[r]:
+            beyond = _seed_average(average, kernel, int(a), np.array([far + n]), h)[0]
+            slope[r] = (beyond - limit[r]) / n
+            limit[r] -= slope[r] * (far - start[r])
     return Table(lowest, start, width, entries, limit, slope)
 
 
@@ -114,8 +116,6 @@ def _seed_average(
     """Integrate an electron's kernel against the cubics of the seed photons, in units of h."""
     points, weights = gauss(4 if average is _averaged else 12)
     cells = np.arange(entries[0] - _SUPPORT, entries[-1] + _SUPPORT)
-    if entries[-1] - entries[0] != len(entries) - 1:  # two entries far apart
-        return np.array([_seed_average(average, kernel, a, np.array([e]), h)[0] for e in entries])
     log_b = (cells[:, None] + points) * h
     values = average(kernel, a, log_b.ravel(), h).reshape(log_b.shape)
     out = np.zeros(len(entries))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,23 +29,53 @@ DEFAULT_EBL = "finke_2010"
 
 @dataclass(frozen=True, slots=True)
 class _Source:
+    """The key of a model in ebltable, and its file there where that is a plain matrix."""
+
     key: str
     reference: str
+    file: str = ""
+    gev: float = 1e3
+    """Unit of the file's energies in GeV."""
 
 
 EBL_MODELS: dict[str, _Source] = {
-    "finke_2010": _Source("finke", "Finke, Razzaque & Dermer 2010, ApJ 712, 238 (model C)"),
-    "finke_2022": _Source("finke2022", "Finke et al. 2022, ApJ 941, 33 (model A)"),
-    "dominguez_2011": _Source("dominguez", "Domínguez et al. 2011, MNRAS 410, 2556"),
-    "dominguez_2011_low": _Source("dominguez-lower", "the same, lower uncertainty"),
-    "dominguez_2011_high": _Source("dominguez-upper", "the same, upper uncertainty"),
-    "saldana_lopez_2021": _Source("saldana-lopez", "Saldana-Lopez et al. 2021, MNRAS 507, 5144"),
-    "saldana_lopez_2021_low": _Source("saldana-lopez-lower", "the same, lower uncertainty"),
-    "saldana_lopez_2021_high": _Source("saldana-lopez-upper", "the same, upper uncertainty"),
+    "finke_2010": _Source(
+        "finke",
+        "Finke, Razzaque & Dermer 2010, ApJ 712, 238 (model C)",
+        "tau_modelC_Finke.txt",
+    ),
+    "finke_2022": _Source(
+        "finke2022",
+        "Finke et al. 2022, ApJ 941, 33 (model A)",
+        "tau_model_A_Finke2022.dat",
+        gev=1.0,
+    ),
+    "dominguez_2011": _Source(
+        "dominguez", "Domínguez et al. 2011, MNRAS 410, 2556", "tau_dominguez11_cta.out"
+    ),
+    "dominguez_2011_low": _Source(
+        "dominguez-lower", "the same, lower uncertainty", "tau_lower_dominguez11_cta.out"
+    ),
+    "dominguez_2011_high": _Source(
+        "dominguez-upper", "the same, upper uncertainty", "tau_upper_dominguez11_cta.out"
+    ),
+    "saldana_lopez_2021": _Source(
+        "saldana-lopez", "Saldana-Lopez et al. 2021, MNRAS 507, 5144", "tau_saldana-lopez21.out"
+    ),
+    "saldana_lopez_2021_low": _Source(
+        "saldana-lopez-lower", "the same, lower uncertainty", "tau_low_saldana-lopez21.out"
+    ),
+    "saldana_lopez_2021_high": _Source(
+        "saldana-lopez-upper", "the same, upper uncertainty", "tau_high_saldana-lopez21.out"
+    ),
     "franceschini_2008": _Source("franceschini", "Franceschini et al. 2008, A&A 487, 837"),
-    "gilmore_2012": _Source("gilmore", "Gilmore et al. 2012, MNRAS 422, 3189 (fiducial)"),
-    "gilmore_2012_fixed": _Source("gilmore-fixed", "the same, fixed"),
-    "inoue_2013": _Source("inoue", "Inoue et al. 2013, ApJ 768, 197 (baseline)"),
+    "gilmore_2012": _Source(
+        "gilmore", "Gilmore et al. 2012, MNRAS 422, 3189 (fiducial)", "opdep_fiducial.dat", 1e-3
+    ),
+    "gilmore_2012_fixed": _Source("gilmore-fixed", "the same, fixed", "opdep_fixed.dat", 1e-3),
+    "inoue_2013": _Source(
+        "inoue", "Inoue et al. 2013, ApJ 768, 197 (baseline)", "tau_gg_baseline.dat"
+    ),
     "kneiske_2010": _Source("kneiske", "Kneiske & Dole 2010, A&A 515, A19"),
 }
 """Name of a model to its table and reference."""
@@ -192,13 +224,35 @@ def _faded(log_nu: Array, tau: Array) -> tuple[Array, Array]:
 @lru_cache(maxsize=len(EBL_MODELS))
 def _table(name: str) -> tuple[Array, Array, Array]:
     """Return energies in GeV, redshifts from 0 on, and the optical depth at both."""
+    source = EBL_MODELS[name]
+    path = _file(source.file) if source.file else None
+    if path is not None:
+        return _matrix(path, source.gev)
     read = _reader()
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         # What the reader's own arithmetic warns of is nothing that a user can act on.
         warnings.simplefilter("ignore")
-        source = read(EBL_MODELS[name].key)
-    energy = 10.0 ** np.asarray(source.x, dtype=float)
-    return energy, np.asarray(source.y, dtype=float), np.asarray(source.Z, dtype=float)
+        table = read(source.key)
+    energy = 10.0 ** np.asarray(table.x, dtype=float)
+    return energy, np.asarray(table.y, dtype=float), np.asarray(table.Z, dtype=float)
+
+
+def _file(name: str) -> Path | None:
+    """Return a file of ebltable without its import, which would take longer than a spectrum."""
+    found = find_spec("ebltable")
+    folders = found.submodule_search_locations if found is not None else None
+    path = Path(folders[0], "data", name) if folders else None
+    return path if path is not None and path.is_file() else None
+
+
+def _matrix(path: Path, gev: float) -> tuple[Array, Array, Array]:
+    """Read a file whose first row are redshifts and whose first column are energies."""
+    data = np.loadtxt(path)
+    energy, redshifts, tau = gev * data[1:, 0], data[0, 1:], data[1:, 1:]
+    if redshifts[0] > 0:
+        redshifts = np.insert(redshifts, 0, 0.0)
+        tau = np.column_stack([np.zeros(len(energy)), tau])
+    return energy, redshifts, tau
 
 
 def _reader() -> Any:

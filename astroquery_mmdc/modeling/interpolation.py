@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 
 _TINY = 1e-290
 _BEND = 1.0
-"""Largest second difference of ln F for a cubic; where a spectrum breaks off, a line is safer."""
+"""Largest second difference of ln F for a curve; where a spectrum breaks off, a line is safer."""
 _GAP = 3.0
 """A gap is a step this many times longer than the usual one."""
 
@@ -29,8 +29,9 @@ class Curve:
     Notes
     -----
     Between two nodes the cubic through the four nearest ones is used (Lagrange, in ln x and
-    ln F). Where it would bend too much, a node is 0 or there are no four, it is the straight
-    line. Outside the nodes, beside a node that is 0, and inside a gap it is 0.
+    ln F). Where a spectrum breaks off on one side, or there is no node, it is the parabola through
+    the other three; where it bends too much on both sides, the straight line. Outside the nodes,
+    beside a node that is 0, and inside a gap it is 0.
 
     Examples
     --------
@@ -39,7 +40,7 @@ class Curve:
     [0.0, 5.0, 0.0]
     """
 
-    __slots__ = ("_cubic", "_line", "_log_f", "_log_x", "_weights")
+    __slots__ = ("_line", "_log_f", "_log_x", "_weights")
 
     def __init__(self, log_x: Array, values: Array) -> None:
         self._log_x = np.asarray(log_x, dtype=float)
@@ -48,30 +49,35 @@ class Curve:
         steps = np.diff(self._log_x)
         usual = np.median(steps) if len(steps) else 0.0
         self._line = (values[:-1] > _TINY) & (values[1:] > _TINY) & (steps <= _GAP * usual)
-        self._cubic, self._weights = self._cubics(steps)
+        self._weights = self._bows(steps)
 
-    def _cubics(self, steps: Array) -> tuple[NDArray[np.bool_], Array]:
-        """Return for each interval whether a cubic serves, and what it adds to the line.
+    def _bows(self, steps: Array) -> Array:
+        """Return for each interval what a curve adds to the line.
 
         With t from 0 to 1 inside the interval, ln F = line + t (1 - t) (a + b t).
         """
         n = len(steps)
-        serves, weights = np.zeros(n, dtype=bool), np.zeros((2, n))
-        if n < 3:
-            return serves, weights
-        f, h = self._log_f, steps
-        slope = np.diff(f) / h
+        weights = np.zeros((2, n))
+        if n < 2:
+            return weights
+        h = steps
+        slope = np.diff(self._log_f) / h
         second = np.diff(slope) / (h[:-1] + h[1:])  # divided differences of three nodes
-        third = np.diff(second) / (h[:-2] + h[1:-1] + h[2:])
-        inner = h[1:-1]
-        bend = 2 * np.abs(second) * h[1:] * h[:-1]
-        inside = self._line[:-2] & self._line[1:-1] & self._line[2:]
-        serves[1:-1] = inside & (bend[:-1] < _BEND) & (bend[1:] < _BEND)
+        smooth = self._line[:-1] & self._line[1:]
+        smooth &= 2 * np.abs(second) * h[1:] * h[:-1] < _BEND
+        left, right = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+        left[1:], right[:-1] = smooth, smooth
+        about_left, about_right = np.zeros(n), np.zeros(n)
+        about_left[1:], about_right[:-1] = second, second
         # Newton's form over the nodes 1, 2 (the interval), 0, 3, written in t.
-        weights[0, 1:-1] = -(inner**2) * (second[:-1] + third * h[:-2])
-        weights[1, 1:-1] = -(inner**3) * third
-        weights[:, ~serves] = 0.0
-        return serves, weights
+        before, after = np.zeros(n), np.zeros(n)
+        before[1:], after[:-1] = h[:-1], h[1:]
+        both = left & right
+        third = np.where(both, (about_right - about_left) / (before + h + after), 0.0)
+        parabola = np.where(left, about_left, np.where(right, about_right, 0.0))
+        weights[0] = -(h**2) * (parabola + third * before)
+        weights[1] = -(h**3) * third
+        return weights
 
     def __call__(self, log_x: Array) -> Array:
         """Return the values at natural logarithms of x, of any shape and order."""

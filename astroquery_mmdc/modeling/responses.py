@@ -93,8 +93,29 @@ def _scattered(count, seeds, eps_index, lowest, start, width, entries, limit, sl
     for k in range(size - 1, -1, -1):
         above[k] = above[k + 1] + seeds[k]
         moment[k] = moment[k + 1] + k * seeds[k]
+    # Without recoil a sum over seeds depends on m - 2 i alone: it is done once.
+    span = end - begin + width[0]
+    thomson = np.empty(span)
+    for j in range(span):
+        first = begin - width[0] + j
+        value = limit[0] * above[max(first + width[0], begin)]
+        for k in range(max(first, begin), min(first + width[0], end)):
+            value += seeds[k] * entries[0, k - first]
+        thomson[j] = value
+    # From this electron on no seed within a row is above the scattered photon.
+    fast = (start[0] - lowest + width[0]) // 2
     for i in range(count):
-        for m in range(begin, min(size, len(start) + lowest + i - eps_index)):
+        recoil = begin
+        if i >= fast:
+            recoil = min(max(begin, lowest + i - eps_index + 1), size)
+            shift = start[0] - lowest - 2 * i - begin + width[0]
+            m0 = min(max(begin, -shift), recoil)
+            m1 = max(min(recoil, span - shift), m0)
+            for m in range(begin, m0):
+                out[i, m] = limit[0] * (above[begin] - above[m + 1])
+            for m in range(m0, m1):
+                out[i, m] = thomson[m + shift] - limit[0] * above[m + 1]
+        for m in range(recoil, min(size, len(start) + lowest + i - eps_index)):
             a = eps_index + m - i - lowest
             row = max(a, 0)
             first = start[row] + min(a, 0) - eps_index - i

@@ -156,8 +156,9 @@ class ModelSpectrum:
     def peaks(self) -> QTable:
         """Highest point of each process and of both humps, before the EBL where that is known.
 
-        A table with ``component``, ``nu`` and ``nufnu``; ``low`` and ``high`` are the humps of
-        the whole spectrum, and ``high`` is missing where there is only one.
+        A table with ``component``, ``nu`` and ``nufnu``. Of a model with processes, ``low`` is the
+        synchrotron emission of its electrons and ``high`` all else that is beamed, whichever is
+        seen; otherwise they are the humps on both sides of the dip, or ``low`` alone.
         """
         from astroquery_mmdc.modeling.humps import peak_table
 
@@ -172,6 +173,30 @@ class ModelSpectrum:
         peaks = self.peaks
         found = dict(zip(peaks["component"].tolist(), peaks["nufnu"].value.tolist(), strict=True))
         return found["high"] / found["low"] if {"low", "high"} <= set(found) else float("nan")
+
+    def plot(self, **options: Any) -> Any:
+        """Draw the spectrum with its processes; needs the extra ``plot``.
+
+        Parameters
+        ----------
+        **options
+            As of `astroquery_mmdc.plotting.plot_spectrum`: ``sed``, ``x``, ``y``, ``components``,
+            ``labels``, ``ax``, ``title``, ``legend``.
+
+        Returns
+        -------
+        `~matplotlib.axes.Axes`
+
+        Examples
+        --------
+        >>> from astropy import units as u
+        >>> spectrum = ModelSpectrum([1e10, 1e12] * u.Hz, [1e-13, 1e-11] * u.erg / u.s / u.cm**2)
+        >>> spectrum.plot(x="eV").get_xlabel()
+        'Energy [eV]'
+        """
+        from astroquery_mmdc.plotting import plot_spectrum
+
+        return plot_spectrum(self, **options)
 
     # ---------------------------------------------------------------- the service's JSON
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -142,6 +142,8 @@ class ServiceClient:
         Seconds to wait for the first byte; None reads ``conf.timeout``.
     use_key : bool
         Whether a key is sent at all; False for hosts other than the service.
+    error_from : callable
+        Makes the error that an answer with a status of 300 or more stands for.
     """
 
     url: str | None = None
@@ -150,6 +152,7 @@ class ServiceClient:
     end_user: str | None = None
     timeout: float | None = None
     use_key: bool = True
+    error_from: Callable[..., MMDCError] = field(default=error_from_response, repr=False)
     _found_key: dict[str, str | None] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -266,7 +269,7 @@ class ServiceClient:
             msg = f"{url} cannot be asked or read ({err})"
             raise ServiceError(msg, url=url) from err
         if response.status_code >= 300:
-            raise error_from_response(response, url=url)
+            raise self.error_from(response, url=url)
         return Reply(response.status_code, response.headers, response.content, url)
 
     def _headers(self) -> dict[str, str]:

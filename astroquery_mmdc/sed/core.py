@@ -352,6 +352,12 @@ class SED(QTable):
             self.write(path, format="mmdc.csv", overwrite=overwrite)
         return to_text(self)
 
+    def plot(self, **options: Any) -> Any:
+        """Draw the points; options as of `astroquery_mmdc.plotting.plot_sed`."""
+        from astroquery_mmdc.plotting import plot_sed
+
+        return plot_sed(self, **options)
+
     def cite(self) -> str:
         """Return BibTeX for the service and for exactly the catalogues in this table.
 

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from astroquery_mmdc.server import (
     catalog_routes,
+    dispatcher_routes,
     legacy_routes,
     modeling_routes,
     sed_routes,
@@ -69,13 +70,15 @@ def _routes(options: Options) -> list[Route]:
         *legacy_routes.ROUTES,
         *modeling_routes.ROUTES,
         *swift_routes.ROUTES,
+        *dispatcher_routes.ROUTES,
     ]
 
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    app.state.site.start()
     yield
-    app.state.site.close()
+    await app.state.site.aclose()
 
 
 async def _root(request: Request) -> Response:

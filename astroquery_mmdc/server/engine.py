@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
-__all__ = ["Engine", "FitOutcome", "FitRequest", "InferenceRequest", "SedTable"]
+__all__ = ["Engine", "FitOutcome", "FitRequest", "FitRun", "InferenceRequest", "SedTable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,10 @@ class InferenceRequest:
 
 @dataclass(frozen=True, slots=True)
 class FitRequest:
-    """One fit, with every parameter checked; None where nothing was given."""
+    """One fit, with every parameter checked; None where nothing was given.
+
+    ``limits`` are the upper limits among the points of the file, which the service leaves out.
+    """
 
     model_type: str
     z: float
@@ -51,6 +56,27 @@ class FitRequest:
     x1: float | None = None
     x2: float | None = None
     y: float | None = None
+    limits: SedTable = SedTable((), (), ())
+
+
+@dataclass(frozen=True, slots=True)
+class FitRun:
+    """The circumstances of one run of a fit.
+
+    Parameters
+    ----------
+    folder : Path
+        For what the fit needs to go on after an interruption; the next run of the same fit finds
+        it again.
+    stop : `threading.Event`
+        Set when the server ends: the fit should keep what it has and return soon.
+    report : callable
+        Takes ``stage``, ``done``, ``total`` and what else tells how far the fit is.
+    """
+
+    folder: Path
+    stop: threading.Event = field(default_factory=threading.Event)
+    report: Callable[[Mapping[str, Any]], None] = lambda progress: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +102,9 @@ class Engine(Protocol):
     def infer(self, request: InferenceRequest) -> Mapping[str, Any]:
         """Return the ``best`` curve: ``nu``, ``nuFnu`` and, for hadronic models, neutrinos."""
 
-    def fit(self, request: FitRequest) -> FitOutcome:
-        """Return the result of a fit; an exception makes it a failed one."""
+    def fit(self, request: FitRequest, run: FitRun) -> FitOutcome:
+        """Return the result of a fit; an exception makes it a failed one.
+
+        The words of an `~astroquery_mmdc.exceptions.MMDCError` reach the client, those of any
+        other exception only the log.
+        """

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from astroquery_mmdc.exceptions import MMDCError
 from astroquery_mmdc.schema.wire import FIT_CSV_HEADER
 from astroquery_mmdc.server.engine import SedTable
 
-__all__ = ["CsvError", "read_fit_csv", "summary"]
+__all__ = ["CsvError", "read_fit_csv", "read_limits", "summary"]
 
 # A CSV that was downloaded from ``/api/sed/`` may be fitted as it is.
 _SED_NAMES = {"frequency": "freq_hz", "flux": "nufnu", "flux_err": "nufnu_err"}
@@ -35,22 +35,21 @@ def read_fit_csv(content: bytes) -> SedTable:
     CsvError
         No content, a missing column, a value that is no number, or no point to fit.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as err:
-        msg = f"the file is not UTF-8 text ({err.reason})"
-        raise CsvError(msg, kind="not_csv") from err
-    if not text.strip():
-        msg = f"the file is empty; it needs the columns {', '.join(FIT_CSV_HEADER)}"
-        raise CsvError(msg, kind="empty_file")
-    reader = csv.DictReader(io.StringIO(text), skipinitialspace=True)
-    names = _columns([name.strip() for name in reader.fieldnames or []])
-    reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
-    points = list(_points(reader, names))
+    points = [row for row, is_limit in _rows(content) if not is_limit and all(x > 0 for x in row)]
     if not points:
         msg = "no row has a positive frequency, flux and error"
         raise CsvError(msg, kind="no_valid_rows")
     return SedTable(*zip(*points, strict=True))
+
+
+def read_limits(content: bytes) -> SedTable:
+    """Return the upper limits of a CSV that says which rows are some; errors may be 0."""
+    limits = [
+        (nu, flux, error if error > 0 else 0.0)
+        for (nu, flux, error), is_limit in _rows(content)
+        if is_limit and nu > 0 and flux > 0
+    ]
+    return SedTable(*zip(*limits, strict=True)) if limits else SedTable((), (), ())
 
 
 def summary(points: SedTable) -> dict[str, Any]:
@@ -76,14 +75,30 @@ def _columns(header: list[str]) -> dict[str, str]:
     raise CsvError(msg, kind="missing_columns", missing_columns=missing, columns=header)
 
 
-def _points(
-    rows: Iterator[Mapping[str, Any]] | csv.DictReader[str], names: Mapping[str, str]
-) -> Iterator[tuple[float, ...]]:
-    for number, row in enumerate(rows, start=2):
-        values = tuple(_number(row.get(column), number, name) for name, column in names.items())
-        limit = str(row.get("is_ul") or row.get("flag") or "").strip().lower() in ("true", "ul")
-        if all(value > 0 for value in values) and not limit:
-            yield values
+def _rows(content: bytes) -> Iterator[tuple[tuple[float, float, float], bool]]:
+    """Return frequency, flux and error of each row, and whether it is an upper limit.
+
+    What is missing or infinite is NaN, which is above nothing.
+    """
+    reader = _reader(content)
+    names = _columns([name.strip() for name in reader.fieldnames or []])
+    reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
+    for line, row in enumerate(reader, start=2):
+        nu, flux, error = (_number(row.get(column), line, name) for name, column in names.items())
+        flag = str(row.get("is_ul") or row.get("flag") or "").strip().lower()
+        yield (nu, flux, error), flag in ("true", "ul")
+
+
+def _reader(content: bytes) -> csv.DictReader[str]:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as err:
+        msg = f"the file is not UTF-8 text ({err.reason})"
+        raise CsvError(msg, kind="not_csv") from err
+    if not text.strip():
+        msg = f"the file is empty; it needs the columns {', '.join(FIT_CSV_HEADER)}"
+        raise CsvError(msg, kind="empty_file")
+    return csv.DictReader(io.StringIO(text), skipinitialspace=True)
 
 
 def _number(text: str | None, line: int, name: str) -> float:

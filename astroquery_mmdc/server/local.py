@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -12,9 +13,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import uvicorn
+from astropy.config import paths
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from astroquery_mmdc._files import is_url
 from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.server.app import create_app
 from astroquery_mmdc.server.faults import CONNECTION, Faults
@@ -59,8 +62,10 @@ def serve(
     ready : callable, optional
         Called with the address once the server listens.
     **options
-        See `~astroquery_mmdc.server.options.Options`.
+        See `~astroquery_mmdc.server.options.Options`. Without ``jobs``, fits are kept in a folder
+        for this port in the cache: they outlive the server, unless the system chose the port.
     """
+    options.setdefault("jobs", _jobs_folder(port))
     server = LocalServer(data, store=store, host=host, port=port, **options)
     with suppress(KeyboardInterrupt):
         server.run(ready)
@@ -98,6 +103,15 @@ def serving(data: Data = None, *, store: str | Path | None = None, **options: An
         yield server.url
 
 
+def _jobs_folder(port: int) -> Path | None:
+    if not port:
+        return None
+    folder = os.environ.get("MMDC_CACHE_DIR")
+    here = bool(folder) and not is_url(folder)
+    cache = Path(folder or "") if here else Path(paths.get_cache_dir()) / "astroquery_mmdc"
+    return cache / "server" / str(port)
+
+
 class LocalServer:
     """A local server as an object; a context manager that starts and stops it.
 
@@ -130,7 +144,7 @@ class LocalServer:
         self.faults: Faults = options.setdefault("faults", Faults())
         self.app = create_app(self.store, **options)
         self._address = (host, port)
-        self._server = _Server(_config(self.app), self.app.state.site.close)
+        self._server = _Server(_config(self.app), self.app.state.site.release)
         self._thread: threading.Thread | None = None
 
     @property

@@ -21,13 +21,14 @@ from astroquery_mmdc.modeling.parameters import (
     check_redshift,
 )
 from astroquery_mmdc.schema.wire import Header, Limit, Path
-from astroquery_mmdc.server.answers import answer, json_object
+from astroquery_mmdc.server.answers import answer, json_bytes, json_object
+from astroquery_mmdc.server.emission_engine import missing_packages
 from astroquery_mmdc.server.engine import FitRequest, InferenceRequest
 from astroquery_mmdc.server.fields import FieldReader
-from astroquery_mmdc.server.fit_csv import CsvError, read_fit_csv, summary
+from astroquery_mmdc.server.fit_csv import CsvError, read_fit_csv, read_limits, summary
 from astroquery_mmdc.server.fit_jobs import FitJob
 from astroquery_mmdc.server.identification import identified
-from astroquery_mmdc.server.site import site_of
+from astroquery_mmdc.server.site import Site, site_of
 from astroquery_mmdc.server.waiting import hold
 
 __all__ = ["ROUTES"]
@@ -94,7 +95,10 @@ async def submit(request: Request) -> Response:
         allowed = site.fits_allowed(request)
         if site.fits.in_flight(client) >= allowed:
             return _too_many("fits", allowed, Limit.FIT_RETRY_AFTER)
-        job = site.fits.submit(client, wanted, key)
+        try:
+            job = site.fits.submit(client, wanted, key)
+        except OSError as err:
+            return _no_room(err)
     return answer({"batch_result_id": job.id, "status": job.status}, 202)
 
 
@@ -102,17 +106,25 @@ async def result(request: Request) -> Response:
     """GET: state and result of a fit; anybody who knows its id may ask."""
     site = site_of(request)
     job = _job(request)
-    headers = await hold(request, job.ended, site.fit_waits, site.client(request))
-    return answer(job.as_json(_links(request, job)), 200, headers)
+    headers = await hold(request, job.released, site.fit_waits, site.client(request))
+    body = await run_in_threadpool(_result_bytes, site, job, _links(request, job))
+    return answer(body, 200, headers)
+
+
+def _result_bytes(site: Site, job: FitJob, links: Mapping[str, str]) -> bytes:
+    """Return the answer about a fit; a posterior is large, so this is for a thread."""
+    body = job.as_json(links, site.fits.result(job))
+    position = site.fits.queue_position(job)
+    return json_bytes({**body, "queue_position": position} if position else body)
 
 
 async def file(request: Request) -> Response:
     """GET: a file of a finished fit."""
     name = request.path_params["name"]
-    job = _job(request)
-    if job.outcome is None or name not in job.outcome.files:
+    content = await run_in_threadpool(site_of(request).fits.file, _job(request), name)
+    if content is None:
         raise HTTPException(404)
-    return Response(job.outcome.files[name], media_type=_FILE_TYPES.get(name, "text/csv"))
+    return Response(content, media_type=_FILE_TYPES.get(name, "text/csv"))
 
 
 # ---------------------------------------------------------------- reading
@@ -149,6 +161,7 @@ def _read_fit(form: FormData, content: bytes) -> FitRequest:
         z,
         ebl,
         points=read_fit_csv(content),
+        limits=read_limits(content),
         fixed_parameters=check_fixed_parameters(model_type, _fixed(fields)),
         likelihood_type=_likelihood(reader),
         n_icecube=reader.whole("n_icecube"),
@@ -213,8 +226,20 @@ def _invalid(error: InvalidRequestError) -> Response:
 
 
 def _not_implemented() -> Response:
-    detail = "This server has no engine that computes models."
+    missing = missing_packages()
+    detail = "This server was started without an engine that computes models."
+    if missing:
+        detail = (
+            f"This server computes no models: {', '.join(missing)} is not installed. Install "
+            "'astroquery_mmdc[model]' where the server runs, and start it again."
+        )
     return answer({"error": "not_implemented", "detail": detail}, 501)
+
+
+def _no_room(error: OSError) -> Response:
+    detail = f"The fit cannot be kept: {error.strerror}. Make room on the disk of the server."
+    headers = {Header.RETRY_AFTER: str(Limit.FIT_RETRY_AFTER)}
+    return answer({"error": "no_room", "detail": detail}, 507, headers)
 
 
 def _too_many(what: str, allowed: int, retry_after: int) -> Response:
@@ -231,9 +256,8 @@ def _job(request: Request) -> FitJob:
 
 
 def _links(request: Request, job: FitJob) -> dict[str, str]:
-    names = job.outcome.files if job.outcome else ()
     base = str(request.base_url).rstrip("/")
-    return {name: base + _FILE.format(id=job.id, name=name) for name in names}
+    return {name: base + _FILE.format(id=job.id, name=name) for name in job.files}
 
 
 ROUTES = [

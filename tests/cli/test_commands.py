@@ -36,7 +36,7 @@ def run(server, python_env, tmp_path):
     return call
 
 
-def test_the_demo_writes_three_files_and_five_lines_that_work(run, tmp_path, python_env, server):
+def test_the_demo_writes_four_files_and_seven_lines_that_work(run, tmp_path, python_env, server):
     done = run("demo")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -44,8 +44,11 @@ def test_the_demo_writes_three_files_and_five_lines_that_work(run, tmp_path, pyt
     second = SED.read(tmp_path / "mrk421_sed.ecsv")
     assert len(first) == len(second) > 50
     assert (tmp_path / "mrk421_sed.png").read_bytes()[:4] == b"\x89PNG"
-    lines = "\n".join(done.stdout.strip().splitlines()[-5:])
+    assert (tmp_path / "mrk421_fit.pdf").read_bytes()[:5] == b"%PDF-"
+    assert "mrk421_fit.pdf" in done.stdout
+    lines = "\n".join(done.stdout.strip().splitlines()[-7:])
     (tmp_path / "mrk421_sed.png").unlink()
+    (tmp_path / "mrk421_fit.pdf").unlink()
     again = subprocess.run(
         [sys.executable, "-c", lines],
         # Old releases of matplotlib warn of newer ones of numpy, which is not our concern here.
@@ -57,6 +60,7 @@ def test_the_demo_writes_three_files_and_five_lines_that_work(run, tmp_path, pyt
     )
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "mrk421_sed.png").stat().st_size > 10_000
+    assert (tmp_path / "mrk421_fit.pdf").stat().st_size > 10_000
     assert len(SED.read(tmp_path / "mrk421_sed.csv", format="mmdc.csv")) == len(first)
 
 

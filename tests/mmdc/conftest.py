@@ -24,7 +24,7 @@ class PowerLawEngine:
         neutrinos = {"neutrino_energy": [1e3, 1e6], "eFe_nu_tot": [1e-13, 1e-12]}
         return {**CURVE, **(neutrinos if request.model_type == "HADRONIC" else {})}
 
-    def fit(self, request):
+    def fit(self, request, run):
         time.sleep(self.seconds)
         if request.z > 9:
             msg = "no convergence"

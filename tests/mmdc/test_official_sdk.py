@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from astroquery_mmdc import MMDCClass
+from astroquery_mmdc.exceptions import JobFailedError
 from astroquery_mmdc.schema.tables import wire_values
 from astroquery_mmdc.server import LocalServer
+from astroquery_mmdc.server.emission_engine import EmissionEngine
 
 astro_mmdc = pytest.importorskip("astro_mmdc")
 
@@ -103,3 +105,56 @@ def test_the_same_real_measurements(both_on_real_data, name):
     _same_sed(ours.query_sed(name), official)
     rows = theirs.observations.cone_search(position.ra.deg, position.dec.deg, 5)
     _same_rows(ours.query_region(position), rows)
+
+
+@pytest.fixture(scope="module")
+def both_fit():
+    pytest.importorskip("numba")
+    engine = EmissionEngine(method="least-squares")
+    with LocalServer(engine=engine) as running, astro_mmdc.MMDC(base_url=running.url) as theirs:
+        yield MMDCClass(running.url, app="tests"), theirs
+
+
+def test_the_same_model(both_fit):
+    ours, theirs = both_fit
+    parameters = {
+        "log_B": -1.5, "log_electron_luminosity": 44.0, "log_gamma_cut": 5.0, "log_gamma_min": 2.0,
+        "log_radius": 16.0, "lorentz_factor": 20.0, "spectral_index": 2.2,
+    }  # fmt: skip
+    # The first request of a server has to answer before the SDK's 30 s are over.
+    official = theirs.modeling.infer(z=0.031, ebl=True, model_type="SSC", parameters=parameters)
+    mine = ours.run_model("SSC", z=0.031, parameters=parameters, where="service")
+    assert mine.nu.value.tolist() == official.nu
+    assert mine.nuFnu.value.tolist() == official.nuFnu
+
+
+def test_the_same_fit(both_fit, tmp_path):
+    ours, theirs = both_fit
+    path = tmp_path / "sed.csv"
+    ours.query_sed("Mrk 421").select(upper_limits=False).write(path, format="mmdc.fit")
+    fixed = {"log_gamma_min": 2.9, "lorentz_factor": 35.0}
+    official = theirs.modeling.batch_infer(
+        path, z=0.031, ebl=True, model_type="SSC", fixed_parameters=fixed, poll_interval=0.2
+    )
+    result = ours.fit_model(path, "SSC", z=0.031, fixed_parameters=fixed, where="service")
+    rows = {row["name"]: (row["value"], row["error"]) for row in result.parameters}
+    assert rows == {
+        name: (entry.value, entry.error)
+        for name, entry in {**official.best_parameters, **official.fixed_parameters}.items()
+    }
+    assert result.best.nuFnu.value.tolist() == official.data["best"]["nuFnu"]
+    files = ours.download_files(result, tmp_path)
+    assert files["pdf"].read_bytes()[:5] == b"%PDF-"
+    assert files["best_parameters"].read_text().startswith("parameter,value,error")
+    assert theirs.modeling.validate_csv(path).data_points == ours.validate_csv(path)["data_points"]
+    assert theirs.modeling.csv_to_json(path) == ours.csv_to_json(path)
+
+
+def test_a_fit_that_fails_is_an_error_of_both(both_fit, tmp_path):
+    ours, theirs = both_fit
+    path = tmp_path / "sed.csv"
+    path.write_text("frequency,flux,flux_err\n1e14,1e-11,1e-12\n1e25,2e-11,1e-12\n")
+    with pytest.raises(astro_mmdc.BatchJobError):
+        theirs.modeling.batch_infer(path, z=0.031, ebl=True, model_type="SSC", poll_interval=0.2)
+    with pytest.raises(JobFailedError, match="2 detections for 7 free parameters"):
+        ours.fit_model(path, "SSC", z=0.031, where="service")

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from astropy import units as u
 
-from astroquery_mmdc.modeling import compton, electrons, kinetic, synchrotron
+from astroquery_mmdc.modeling import SSC, compton, electrons, kinetic, synchrotron
 from astroquery_mmdc.modeling.compton_tables import losses
 from astroquery_mmdc.modeling.constants import HZ, ME_C2, SIGMA_T, C
 from astroquery_mmdc.modeling.electrons import BrokenPowerLaw, PowerLaw
@@ -17,6 +18,7 @@ from . import brute
 
 GRID = Grid.default()
 BPL = BrokenPowerLaw(1.5e-9, 2.2, 4.0, 2e5, 8e2, 1e7)
+ENDS = [BPL.gamma_min, BPL.gamma_break, BPL.gamma_max]
 FIELD, RADIUS = 0.038, 5.2e16
 
 
@@ -24,8 +26,7 @@ FIELD, RADIUS = 0.038, 5.2e16
 def seeds() -> brute.Seeds:
     """Synchrotron photons of BPL, by quadrature."""
     eps = np.logspace(-13, -1.5, 600)
-    ends = [BPL.gamma_min, BPL.gamma_break, BPL.gamma_max]
-    j = brute.synchrotron(eps * HZ, BPL, ends, FIELD)
+    j = brute.synchrotron(eps * HZ, BPL, ENDS, FIELD)
     return brute.Seeds(eps, j * HZ / (eps * ME_C2) * 0.75 * RADIUS / C)
 
 
@@ -44,22 +45,45 @@ def test_ssc_against_quadrature(
 ) -> None:
     grid, q = scattered(per_decade, BPL)
     at = np.searchsorted(grid.nu, 10.0 ** np.arange(17.0, 26.6, 0.8))
-    ends = [BPL.gamma_min, BPL.gamma_break, BPL.gamma_max]
-    truth = np.array([brute.inverse_compton(grid.eps[m], BPL, ends, seeds) for m in at])
+    truth = np.array([brute.inverse_compton(grid.eps[m], BPL, ENDS, seeds) for m in at])
     error = np.abs(q[at] / truth - 1.0)
     assert np.median(error) < median
     assert np.max(error) < everywhere
 
 
-@pytest.mark.parametrize(("per_decade", "limit"), [(10, 0.1), (20, 0.005)])
+@pytest.mark.parametrize(("per_decade", "limit"), [(10, 0.015), (20, 0.0075), (30, 0.005)])
 def test_last_third_of_a_decade_before_the_edge(
     seeds: brute.Seeds, per_decade: int, limit: float
 ) -> None:
+    """Every node up to the last one below a sharp end of the electrons."""
     grid, q = scattered(per_decade, BPL)
-    at = np.flatnonzero((grid.eps > 10**6.7) & (grid.eps < 10**6.92))
-    ends = [BPL.gamma_min, BPL.gamma_break, BPL.gamma_max]
-    truth = np.array([brute.inverse_compton(grid.eps[m], BPL, ends, seeds) for m in at])
+    at = np.flatnonzero((grid.eps > 10**6.7) & (grid.eps < 10**6.99))
+    truth = np.array([brute.inverse_compton(grid.eps[m], BPL, ENDS, seeds) for m in at])
     np.testing.assert_allclose(q[at], truth, rtol=limit)
+
+
+@pytest.mark.parametrize(
+    ("per_decade", "bright", "edge"), [(10, 0.004, 0.05), (20, 0.001, 0.006), (30, 0.001, 0.002)]
+)
+def test_between_the_nodes_before_the_edge(
+    seeds: brute.Seeds, per_decade: int, bright: float, edge: float
+) -> None:
+    """Above 1e-3 of the peak, and on to 0.11 decades before the end of the electrons."""
+    model = SSC(
+        z=0.0308, B=FIELD * u.G, R=RADIUS * u.cm, delta=21, electrons=BPL, pairs=False, ebl=False,
+        points_per_decade=per_decade,
+    )  # fmt: skip
+    log_eps = np.array([5.333, 5.77, 6.313, 6.613, 6.787, 6.837, 6.863, 6.887])
+    eps = 10.0**log_eps
+    truth = [brute.inverse_compton(one, BPL, ENDS, seeds) for one in eps]
+    volume = 4.0 / 3.0 * math.pi * RADIUS**3
+    emitted = volume * ME_C2 * eps**2 * np.array(truth) * model.observer.beaming(21)
+    seen = model.flux_cgs(eps * HZ * 21 / 1.0308)
+    assert seen[4] == pytest.approx(
+        1e-3 * np.max(model.flux_cgs(np.logspace(22, 29, 200))), rel=0.1
+    )
+    np.testing.assert_allclose(seen[:5], emitted[:5], rtol=bright)
+    np.testing.assert_allclose(seen, emitted, rtol=edge)
 
 
 def test_nothing_beyond_the_most_energetic_electron() -> None:

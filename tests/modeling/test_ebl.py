@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
 from astropy import units as u
 
 from astroquery_mmdc.exceptions import IncompleteResultWarning, InvalidRequestError
-from astroquery_mmdc.modeling import EBL_MODELS, optical_depth
+from astroquery_mmdc.modeling import EBL_MODELS, ebl, optical_depth
 from astroquery_mmdc.modeling.ebl import absorption, ebl_name
 
 HZ_PER_TEV = u.TeV.to(u.Hz, equivalencies=u.spectral())
@@ -83,6 +84,7 @@ def test_light_above_the_table_is_counted():
 def test_without_the_tables_it_says_what_to_install(python_env):
     code = """
 import sys
+import warnings
 sys.modules["ebltable"] = None
 from astroquery_mmdc.exceptions import MMDCError
 from astroquery_mmdc.modeling.ebl import absorption
@@ -97,3 +99,21 @@ except MMDCError as err:
     )
     assert done.returncode == 0, done.stderr
     assert "pip install 'astroquery_mmdc[model]'" in done.stdout
+
+
+@pytest.mark.parametrize("model", EBL_MODELS)
+def test_files_are_read_as_their_package_reads_them(model):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = ebl._reader()(EBL_MODELS[model].key)
+    energy, redshifts, tau = ebl._table(model)
+    assert np.allclose(np.log10(energy), theirs.x)
+    assert np.allclose(redshifts, theirs.y)
+    assert np.array_equal(tau, theirs.Z)
+
+
+def test_a_file_that_is_elsewhere_is_left_to_the_package(monkeypatch):
+    expected = ebl._table("gilmore_2012")
+    monkeypatch.setattr(ebl, "_file", lambda name: None)
+    found = ebl._table.__wrapped__("gilmore_2012")
+    assert all(np.allclose(one, other) for one, other in zip(found, expected, strict=True))

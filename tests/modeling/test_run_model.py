@@ -47,7 +47,7 @@ HADRONIC_SET = {
 
 
 def test_where_local_gives_the_model():
-    spectrum = MMDC.run_model("ssc", z=0.1, parameters=SET, where="local")
+    spectrum = MMDC.run_model("ssc", z=0.1, parameters=SET)
     assert np.array_equal(spectrum.nuFnu, SSC(z=0.1, **SET).spectrum().nuFnu)
     assert spectrum.meta["mmdc"]["service"] == "local"
     assert spectrum.meta["mmdc"]["query"]["parameters"] == SET
@@ -78,16 +78,38 @@ def test_where_local_without_waiting():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"where": "moon"}, "where: 'moon' is not available; use 'service' or 'local'"),
-        ({"normalization": "mmdc"}, "normalization: the service has no such choice; .*'local'"),
-        ({"nu": 1 * u.Hz}, "nu: the service has no such choice"),
-        ({"where": "local", "z": 0}, "z: 0.0 is outside"),
-        ({"where": "local", "magnetic": 1}, "magnetic: SSC has no such parameter here"),
+        ({"where": "moon"}, "where: 'moon' is not available; use 'local' or 'service'"),
+        (
+            {"where": "service", "normalization": "mmdc"},
+            "normalization: the service has no such choice; .*'local'",
+        ),
+        ({"where": "service", "nu": 1 * u.Hz}, "nu: the service has no such choice"),
+        ({"z": 0}, "z: 0.0 is outside"),
+        ({"magnetic": 1}, "magnetic: SSC has no such parameter here"),
     ],
 )
 def test_a_wrong_call(options, message):
     with pytest.raises(InvalidRequestError, match=message):
         MMDC.run_model(**{"model_type": "SSC", "z": 0.1, "parameters": SET, **options})
+
+
+def test_without_the_extra_there_is_still_the_service(python_env):
+    code = """
+import sys
+sys.modules["numba"] = None
+from astroquery_mmdc import MMDC
+from astroquery_mmdc.exceptions import MMDCError
+try:
+    MMDC.run_model("SSC", z=0.1, parameters={})
+except MMDCError as err:
+    print(err)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=python_env, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("where: numba, which local models need, is not installed")
+    assert "pip install 'astroquery_mmdc[model]'`, or use where='service'" in done.stdout
 
 
 def test_the_list_of_parameters_is_the_one_table():
@@ -109,7 +131,7 @@ def modeller():
     ("kind", "parameters"), [(SSC, SET), (EIC, EIC_SET), (Hadronic, HADRONIC_SET)]
 )
 def test_the_servers_spectrum_is_the_local_one(modeller, kind, parameters):
-    there = modeller.run_model(kind.model_type, z=0.3, parameters=parameters)
+    there = modeller.run_model(kind.model_type, z=0.3, parameters=parameters, where="service")
     here = kind(z=0.3, ssa=False, **parameters)
     assert np.allclose(there.nuFnu, here(there.nu), rtol=1e-6)
     assert np.all(there.nuFnu.value > 1e-20)
@@ -120,11 +142,6 @@ def test_the_servers_spectrum_is_the_local_one(modeller, kind, parameters):
     assert there.compton_dominance > 0
 
 
-def test_the_engine_refuses_fits():
-    with pytest.raises(InvalidRequestError, match="computes spectra of SSC but no fits"):
-        EmissionEngine().fit(InferenceRequest("SSC", 0.1, True, SET))
-
-
 def test_the_services_normalisation_is_louder():
     """Recorded curves of the service lie above those of the textbook."""
     request = InferenceRequest("SSC", 0.1, False, SET)
@@ -132,9 +149,9 @@ def test_the_services_normalisation_is_louder():
     assert max(service["nuFnu"]) > 1.2 * max(textbook["nuFnu"])
 
 
-def test_a_server_without_engine_says_so(mmdc):
-    with pytest.raises(ServiceError, match="501"):
-        mmdc.run_model("SSC", z=0.1, parameters=SET)
+def test_a_server_without_engine_says_so():
+    with LocalServer(engine=None) as running, pytest.raises(ServiceError, match="501"):
+        MMDCClass(running.url, app="tests").run_model("SSC", z=0.1, parameters=SET, where="service")
 
 
 # ---------------------------------------------------------------- the command line
@@ -204,8 +221,8 @@ def test_a_spectrum_is_drawn_with_its_processes():
 
 
 def test_local_and_service_are_drawn_together(modeller):
-    there = modeller.run_model("SSC", z=0.3, parameters=SET)
-    here = SSC(z=0.3, **SET).spectrum()
+    there = modeller.run_model("SSC", z=0.3, parameters=SET, where="service")
+    here = modeller.run_model("SSC", z=0.3, parameters=SET)
     assert drawn(plotting.plot_spectrum([here, there])) == ["SSC (local)", "SSC (service)"]
     ax = plotting.plot_spectrum([here, there], labels=["a", "b"], x="eV", y="Jy")
     assert drawn(ax) == ["a", "b"]
@@ -214,7 +231,7 @@ def test_local_and_service_are_drawn_together(modeller):
 
 def test_points_are_drawn_behind(mmdc):
     sed = mmdc.query_sed("Mrk 421")
-    ax = plotting.plot_spectrum(SSC(z=0.03, **SET).spectrum(), sed=sed)
+    ax = SSC(z=0.03, **SET).spectrum().plot(sed=sed)
     assert {"SSC, all processes", "MAGIC"} <= set(drawn(ax))
     assert plotting.plot_sed(sed, models=[SSC(z=0.03, **SET).spectrum()]) is not None
 

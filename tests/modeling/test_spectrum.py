@@ -189,6 +189,18 @@ def test_files_that_are_none(tmp_path, spectrum):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.ecsv", "b.json"]
 
 
+# ---------------------------------------------------------------- figures
+
+
+def test_it_draws_itself(spectrum):
+    ax = spectrum.plot(x="keV", title="mine")
+    assert ax.get_title() == "mine"
+    assert {"synchrotron", "self-Compton"} <= {line.get_label() for line in ax.get_lines()}
+    back = ModelSpectrum.from_json(spectrum.to_json(), meta=spectrum.meta)
+    both = spectrum.plot(ax=back.plot(legend=False), components=False)
+    assert len(both.get_lines()) == 2
+
+
 # ---------------------------------------------------------------- JSON and LaTeX
 
 

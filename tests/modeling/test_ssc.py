@@ -11,11 +11,12 @@ import pytest
 from astropy.cosmology import FlatLambdaCDM
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.integrate import quad
 from scipy.interpolate import CubicSpline
 
 from astroquery_mmdc.exceptions import IncompleteResultWarning, InvalidRequestError
 from astroquery_mmdc.modeling import absorption, kinetic, ssc, zone
-from astroquery_mmdc.modeling.constants import C
+from astroquery_mmdc.modeling.constants import ME_C2, C
 from astroquery_mmdc.modeling.electrons import BrokenPowerLaw, PowerLaw
 from astroquery_mmdc.modeling.emission import Emission
 from astroquery_mmdc.modeling.grid import Grid
@@ -341,3 +342,32 @@ def test_the_same_from_many_threads() -> None:
         with ThreadPoolExecutor(4) as pool:
             for result in pool.map(lambda _: ssc.solve(**FIRST).total, range(16)):
                 np.testing.assert_array_equal(result, expected)
+
+
+@pytest.mark.parametrize("case", [FIRST, SECOND, FIRST | {"index": 3.5, "gamma_cut": 300.0}])
+def test_normalisation_of_the_service(case: dict[str, float]) -> None:
+    """1.7 L / Gamma^2 over the integral of the power law alone, and photons for 1.65 R / c."""
+    emission = ssc.solve(Options(normalization="mmdc", ssa=False, pairs=False), **case)
+    low, cut = case["gamma_min"] * 10**0.06, case["gamma_cut"] * 10**0.10
+    index = case["index"] - 0.03
+
+    def energy(t: float, cut_off: float) -> float:
+        """Of the electrons per ln(gamma), gamma being e^t times the lowest."""
+        return math.exp((2.0 - index) * t - low / cut_off * math.exp(min(t, 600.0)))
+
+    plain = quad(energy, 0.0, math.inf, args=(math.inf,), limit=400)[0]
+    whole = quad(energy, 0.0, math.log(1.0 + 60.0 * cut / low), args=(cut,), limit=400)[0]
+    expected = 1.7 * case["luminosity"] / case["lorentz_factor"] ** 2 * whole / plain
+    assert emission.powers["injected"] == pytest.approx(expected, rel=2e-3)
+    volume = 4.0 / 3.0 * math.pi * case["radius"] ** 3
+    stay = 1.65 * case["radius"] / C
+    made = emission.total / (volume * ME_C2 * emission.grid.eps**2)
+    bright = emission.total > 1e-6 * np.max(emission.total)
+    np.testing.assert_allclose(emission.photons[bright], made[bright] * stay, rtol=1e-9)
+
+
+def test_normalisation_of_the_service_where_its_integral_diverges() -> None:
+    """At p <= 2 the power law alone has no energy: the textbook's integral, 1.7 times."""
+    case = FIRST | {"index": 2.0}
+    emission = ssc.solve(Options(normalization="mmdc", ssa=False), **case)
+    assert emission.powers["injected"] == pytest.approx(1.7 * 1e44 / 400.0, rel=1e-6)

@@ -13,6 +13,7 @@ from astroquery_mmdc import MMDCClass, conf
 from astroquery_mmdc.exceptions import (
     AuthError,
     InvalidRequestError,
+    JobFailedError,
     NotFoundError,
     NotReadyError,
     OfflineError,
@@ -97,8 +98,8 @@ def test_a_fit_is_submitted_again_under_the_same_key(mmdc, faults, server, tmp_p
     csv = tmp_path / "sed.csv"
     csv.write_text("frequency,flux,flux_err\n1e14,1e-11,1e-12\n")
     faults.error(503, "/api/modeling/batch_inference/", times=2)
-    with pytest.raises(ServiceError, match="501"):
-        mmdc.fit_model(csv, "SSC", z=0.03)
+    with pytest.raises(JobFailedError, match="1 detections for 7 free parameters"):
+        mmdc.fit_model(csv, "SSC", z=0.03, where="service")
     calls = _calls(server, "/api/modeling/batch_inference/")
     assert len(calls) == 3
     assert len({call.headers["idempotency-key"] for call in calls}) == 1

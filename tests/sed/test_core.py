@@ -254,3 +254,11 @@ def test_large_tables_are_fast():
     sed.between(58000, 58100).select(bands="x_rays").converted("eV", "Jy")
     # Generous: it takes some hundredths of a second.
     assert time.perf_counter() - begin < 3
+
+
+def test_it_draws_itself():
+    pytest.importorskip("matplotlib")
+    sed = SED.from_columns(nu=[1e15] * u.Hz, nufnu=[1e-11] * FLUX, catalog="mine")
+    ax = sed.plot(x="eV", color_by="band")
+    assert ax.get_xlabel() == "Energy [eV]"
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["ultraviolet"]

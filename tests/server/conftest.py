@@ -13,9 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from astroquery_mmdc.schema.arrow import OBSERVATION_SCHEMA
+from astroquery_mmdc.exceptions import JobFailedError
+from astroquery_mmdc.schema.arrow_schema import OBSERVATION_SCHEMA
 from astroquery_mmdc.server import LocalServer
-from astroquery_mmdc.server.engine import FitOutcome, FitRequest, InferenceRequest
+from astroquery_mmdc.server.engine import FitOutcome, FitRequest, FitRun, InferenceRequest
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 OLD_SDK = "astro-mmdc==0.2.1"
@@ -103,9 +104,12 @@ class FakeEngine:
         self.go.wait(10)
         return {"nu": [1e12, 1e15], "nuFnu": [1e-12, request.z]}
 
-    def fit(self, request: FitRequest) -> FitOutcome:
+    def fit(self, request: FitRequest, run: FitRun) -> FitOutcome:
         self.fits += 1
-        self.go.wait(10)
+        while not self.go.wait(0.02):
+            if run.stop.is_set():
+                msg = "stopped"
+                raise JobFailedError(msg)
         if self.fails:
             msg = "no convergence"
             raise ValueError(msg)

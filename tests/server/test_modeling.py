@@ -121,7 +121,7 @@ def test_who_is_let_through(headers: dict[str, str]) -> None:
 
 
 def test_identification_can_be_switched_off() -> None:
-    with LocalServer(identification=False) as server:
+    with LocalServer(identification=False, engine=None) as server:
         response = httpx.post(server.url + BASE + "inference/", json=RUN)
     assert response.status_code == 501
 
@@ -207,10 +207,25 @@ def test_a_model_run(http: httpx.Client) -> None:
     assert body["data"]["best"] == {"nu": [1e12, 1e15], "nuFnu": [1e-12, 0.158]}
 
 
-def test_without_an_engine(plain: httpx.Client) -> None:
-    for response in (plain.post(BASE + "inference/", json=RUN), fit(plain)):
-        assert response.status_code == 501
-        assert response.json()["error"] == "not_implemented"
+def test_without_an_engine() -> None:
+    with (
+        LocalServer(engine=None) as server,
+        httpx.Client(base_url=server.url, headers=ME) as plain,
+    ):
+        for response in (plain.post(BASE + "inference/", json=RUN), fit(plain)):
+            assert response.status_code == 501
+            assert response.json()["error"] == "not_implemented"
+            assert "started without an engine" in response.json()["detail"]
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    # An environment without numba takes minutes to make.
+    monkeypatch.setattr("astroquery_mmdc.server.emission_engine._NEEDED", ("scipy", "no_numba"))
+    with LocalServer() as server:
+        response = httpx.post(server.url + BASE + "inference/", json=RUN, headers=ME)
+    assert response.status_code == 501
+    assert "no_numba is not installed" in response.json()["detail"]
+    assert "astroquery_mmdc[model]" in response.json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -295,6 +310,8 @@ def test_a_fit_that_fails(http: httpx.Client, engine: FakeEngine) -> None:
     result(http, job, headers={"Prefer": "wait=5"})
     body = result(http, job).json()
     assert body["status"] == "error"
+    assert body["code"] == "internal"
+    assert "the server made a mistake" in body["error"]
     assert "convergence" not in json.dumps(body)
 
 
