@@ -29,7 +29,7 @@ def examples(page):
     text = page.read_text(encoding="utf-8")
     if page.suffix == ".rst":
         found = doctest.DocTestParser().get_examples(
-            re.sub(r"\+(SHOW|IGNORE)_\w+", "+ELLIPSIS", text)
+            re.sub(r"\+(FLOAT|IGNORE|SHOW)_\w+", "+ELLIPSIS", text)
         )
         run = [each for each in found if not each.options.get(doctest.SKIP)]
         return [(each.source, each.exc_msg is not None) for each in run]

@@ -33,6 +33,9 @@ NEEDS_A_SERVER = {
     ("models.rst", 'report = MMDC.validate_csv(io.StringIO("frequency,flux,flux_err'): (
         "the file is checked by the service's own reader"
     ),
+    ("models.rst", "with serving() as url:"): _OWN,
+    ("mmoda_notebooks.rst", "mmoda.list_instruments()"): "what a dispatcher offers, it says itself",
+    ("mmoda_notebooks.rst", "sed = mmoda.get_product("): "a job at a dispatcher",
     ("observations.rst", "brightest = MMDC.query_criteria("): (
         "asks for the whole sky, of which only cones are held; a complete mirror answers it"
     ),
