@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -100,7 +101,7 @@ if __name__ == "__main__":
 
 
 def test_ctrl_c_returns_what_there_is(python_env, tmp_path):
-    root = python_env["PYTHONPATH"]
+    root = str(Path(__file__).parents[2])
     script = tmp_path / "script.py"
     script.write_text(SCRIPT.format(root=root))
     command = [sys.executable, "-W", "ignore", script]
@@ -121,7 +122,7 @@ def test_ctrl_c_returns_what_there_is(python_env, tmp_path):
 def test_a_script_without_a_guard_ends_all_the_same(python_env, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
-        f"import sys; sys.path.insert(0, {python_env['PYTHONPATH']!r})\n"
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
         "from tests.modeling.fit_tools import HELD, source, synthetic\n"
         "from astroquery_mmdc.modeling.fitting import fit\n"
         "found = fit(synthetic(), source(), method='importance', n_effective=200, fixed=HELD,\n"
