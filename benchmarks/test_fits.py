@@ -19,10 +19,10 @@ from astropy.table import QTable
 
 import astroquery_mmdc
 from astroquery_mmdc.modeling import EIC, SSC, Hadronic
-from astroquery_mmdc.modeling.data import prepare
-from astroquery_mmdc.modeling.fit_setup import as_problem, template
-from astroquery_mmdc.modeling.fitting import solved
-from astroquery_mmdc.modeling.likelihood import Likelihood
+from astroquery_mmdc.modeling.fits.data import prepare
+from astroquery_mmdc.modeling.fits.fitting import solved
+from astroquery_mmdc.modeling.fits.likelihood import Likelihood
+from astroquery_mmdc.modeling.fits.setup import as_problem, template
 
 FLUX = u.erg / u.s / u.cm**2
 DATA = Path(astroquery_mmdc.__file__).parent / "server" / "data"

@@ -14,9 +14,9 @@ import time
 import numpy as np
 import pytest
 
-from astroquery_mmdc.modeling import ssc
 from astroquery_mmdc.modeling.electrons import BrokenPowerLaw
-from astroquery_mmdc.modeling.options import Options
+from astroquery_mmdc.modeling.kernels import ssc
+from astroquery_mmdc.modeling.kernels.options import Options
 
 NU = np.logspace(8, 29, 100)
 GIVEN = BrokenPowerLaw(1.5e-9, 2.2, 4.0, 2e5, 8e2, 1e7)

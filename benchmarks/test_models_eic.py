@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from astroquery_mmdc.modeling import eic, electrons, ssc
-from astroquery_mmdc.modeling.geometry import Motion
-from astroquery_mmdc.modeling.grid import Grid
-from astroquery_mmdc.modeling.headon import scatter
-from astroquery_mmdc.modeling.host import Host
+from astroquery_mmdc.modeling import electrons
+from astroquery_mmdc.modeling.external import eic
+from astroquery_mmdc.modeling.external.geometry import Motion
+from astroquery_mmdc.modeling.external.headon import scatter
+from astroquery_mmdc.modeling.external.host import Host
+from astroquery_mmdc.modeling.kernels import ssc
+from astroquery_mmdc.modeling.kernels.grid import Grid
 
 BLOB = {
     "magnetic_field": 1.0,

@@ -79,7 +79,7 @@ def _quiet():
 
 
 def test_sources(benchmark, interleaved, report):
-    from astroquery_mmdc.modeling import hadronic
+    from astroquery_mmdc.modeling.hadronic import solver as hadronic
 
     sources = {
         "PKS 0735+17, lepto-hadronic": PKS_0735,
@@ -95,7 +95,7 @@ def test_sources(benchmark, interleaved, report):
 
 def test_whole_box(benchmark, report):
     """CPU time over random sources of the box of parameters, feedback and catastrophes included."""
-    from astroquery_mmdc.modeling import hadronic
+    from astroquery_mmdc.modeling.hadronic import solver as hadronic
 
     rng = np.random.default_rng(1)
     hadronic.solve(**PKS_0735)

@@ -15,7 +15,7 @@ from astroquery_mmdc.mmdc.local_fits import LocalSource, local_fit
 from astroquery_mmdc.mmdc.models import check_extra, check_no_choices, check_place
 from astroquery_mmdc.mmdc.progress import Progress, watcher
 from astroquery_mmdc.modeling import check_fixed_parameters, check_model_type, check_redshift
-from astroquery_mmdc.modeling.result import FitResult
+from astroquery_mmdc.modeling.fits.results.result import FitResult
 from astroquery_mmdc.net import Job
 from astroquery_mmdc.net.jobs import poll
 from astroquery_mmdc.net.journal import JournalEntry

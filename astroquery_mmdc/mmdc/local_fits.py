@@ -68,7 +68,7 @@ def local_fit(
     settings = _settings(source, choices)
 
     def compute(stop: threading.Event) -> FitResult:
-        from astroquery_mmdc.modeling.fitting import fit
+        from astroquery_mmdc.modeling.fits.fitting import fit
 
         told = _Told(job, stop, progress)
         result = fit(table, source.model_type, progress=told, **settings)
@@ -83,7 +83,7 @@ class _Told:
     """Passes on how far a fit is, and stops it when nobody waits for it any more."""
 
     def __init__(self, job: Job, stop: threading.Event, progress: Progress) -> None:
-        from astroquery_mmdc.modeling.progress import Progress as Bar
+        from astroquery_mmdc.modeling.fits.progress import Progress as Bar
 
         self._job, self._stop = job, stop
         self._call = progress if callable(progress) else None
@@ -100,7 +100,7 @@ class _Told:
 
 
 def _settings(source: LocalSource, choices: Mapping[str, Any]) -> dict[str, Any]:
-    from astroquery_mmdc.modeling.service_terms import neutrino_term
+    from astroquery_mmdc.modeling.fits.service_terms import neutrino_term
 
     likelihood_type = source.neutrinos.get("likelihood_type")
     if "neutrinos" in choices and likelihood_type is not None:

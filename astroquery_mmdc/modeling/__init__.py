@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from astroquery_mmdc.modeling.fits.results.result import FitResult
 from astroquery_mmdc.modeling.parameters import (
     MODELS,
     Parameter,
@@ -17,7 +18,6 @@ from astroquery_mmdc.modeling.parameters import (
     check_parameters,
     check_redshift,
 )
-from astroquery_mmdc.modeling.result import FitResult
 from astroquery_mmdc.modeling.spectrum import ModelSpectrum
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
         LogParabola,
         PowerLaw,
     )
-    from astroquery_mmdc.modeling.fitting import fit
+    from astroquery_mmdc.modeling.fits.fitting import fit
+    from astroquery_mmdc.modeling.fits.joint import joint_fit
+    from astroquery_mmdc.modeling.fits.many_fits import fit_many
     from astroquery_mmdc.modeling.given import normalized
-    from astroquery_mmdc.modeling.joint import joint_fit
-    from astroquery_mmdc.modeling.many_fits import fit_many
     from astroquery_mmdc.modeling.models import EIC, SSC, Hadronic, model_class
 
 __all__ = [
@@ -68,9 +68,9 @@ _LAZY = {
     "Hadronic": "models",
     "LogParabola": "electrons",
     "PowerLaw": "electrons",
-    "fit": "fitting",
-    "joint_fit": "joint",
-    "fit_many": "many_fits",
+    "fit": "fits.fitting",
+    "joint_fit": "fits.joint",
+    "fit_many": "fits.many_fits",
     "model_class": "models",
     "normalized": "given",
     "optical_depth": "ebl",

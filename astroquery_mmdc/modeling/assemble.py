@@ -9,8 +9,8 @@ import numpy as np
 from astropy import units as u
 from numpy.typing import NDArray
 
-from astroquery_mmdc.modeling.constants import C
-from astroquery_mmdc.modeling.emission import Emission
+from astroquery_mmdc.modeling.kernels.constants import C
+from astroquery_mmdc.modeling.kernels.emission import Emission
 from astroquery_mmdc.modeling.spectrum import ModelSpectrum, particles
 from astroquery_mmdc.schema.units import NUFNU
 

@@ -7,7 +7,7 @@ from typing import Any
 from astropy import units as u
 
 from astroquery_mmdc.exceptions import InvalidRequestError
-from astroquery_mmdc.modeling.options import Options
+from astroquery_mmdc.modeling.kernels.options import Options
 from astroquery_mmdc.modeling.settings import viewing_angle_of
 
 __all__ = ["OPTIONS", "SETTINGS", "seen_under", "short_text", "standard_choices"]

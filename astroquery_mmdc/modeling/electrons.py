@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from astroquery_mmdc.modeling._numerics import gauss, lagrange
-from astroquery_mmdc.modeling.constants import ME_C2
+from astroquery_mmdc.modeling.kernels._numerics import gauss, lagrange
+from astroquery_mmdc.modeling.kernels.constants import ME_C2
 
 __all__ = [
     "SERVICE_INJECTION",

@@ -11,7 +11,7 @@ import numpy as np
 from astropy import units as u
 
 from astroquery_mmdc.exceptions import InvalidRequestError
-from astroquery_mmdc.modeling.constants import ME_C2
+from astroquery_mmdc.modeling.kernels.constants import ME_C2
 
 __all__ = ["normalized", "plain_distribution"]
 

@@ -18,12 +18,12 @@ from astroquery_mmdc.modeling.choices import (
     short_text,
     standard_choices,
 )
-from astroquery_mmdc.modeling.emission import Emission
 from astroquery_mmdc.modeling.extras import Extra, read_extras
 from astroquery_mmdc.modeling.given import plain_distribution
 from astroquery_mmdc.modeling.inputs import known_names, read_parameters
+from astroquery_mmdc.modeling.kernels.emission import Emission
+from astroquery_mmdc.modeling.kernels.options import Options
 from astroquery_mmdc.modeling.observer import Observed, Observer, doppler_factor
-from astroquery_mmdc.modeling.options import Options
 from astroquery_mmdc.modeling.parameters import MODELS, check_order
 from astroquery_mmdc.modeling.settings import Settings, frequencies_cgs, make_settings
 from astroquery_mmdc.modeling.spectrum import ModelSpectrum

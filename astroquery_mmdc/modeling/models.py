@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from astroquery_mmdc.exceptions import InvalidRequestError
-from astroquery_mmdc.modeling.emission import Emission
 from astroquery_mmdc.modeling.extras import EIC_EXTRAS, HADRONIC_EXTRAS
+from astroquery_mmdc.modeling.kernels.emission import Emission
 from astroquery_mmdc.modeling.model import Model
 from astroquery_mmdc.modeling.observer import Observer
 from astroquery_mmdc.modeling.parameters import check_model_type

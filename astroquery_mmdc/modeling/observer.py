@@ -13,10 +13,10 @@ from astropy import units as u
 from numpy.typing import NDArray
 
 from astroquery_mmdc.exceptions import InvalidRequestError
-from astroquery_mmdc.modeling.constants import HZ, C
 from astroquery_mmdc.modeling.ebl import Absorption, absorption
-from astroquery_mmdc.modeling.emission import Emission
 from astroquery_mmdc.modeling.interpolation import Curve
+from astroquery_mmdc.modeling.kernels.constants import HZ, C
+from astroquery_mmdc.modeling.kernels.emission import Emission
 
 __all__ = ["Observed", "Observer", "doppler_factor", "luminosity_distance_cgs"]
 

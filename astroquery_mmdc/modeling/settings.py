@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.modeling.ebl import ebl_name
+from astroquery_mmdc.modeling.kernels.options import Options
 from astroquery_mmdc.modeling.observer import Observer
-from astroquery_mmdc.modeling.options import Options
 from astroquery_mmdc.modeling.parameters import check_redshift
 
 __all__ = [

@@ -8,7 +8,7 @@ from astroquery_mmdc.exceptions import MMDCError
 from astroquery_mmdc.modeling.extras import EIC_EXTRAS, HADRONIC_EXTRAS, extras_cgs
 
 if TYPE_CHECKING:
-    from astroquery_mmdc.modeling.emission import Emission
+    from astroquery_mmdc.modeling.kernels.emission import Emission
     from astroquery_mmdc.modeling.model import Model
 
 __all__ = ["solve_eic", "solve_hadronic", "solve_ssc"]
@@ -16,7 +16,7 @@ __all__ = ["solve_eic", "solve_hadronic", "solve_ssc"]
 
 def solve_ssc(model: Model) -> Emission:
     """Solve an `SSC` model."""
-    ssc = _solver("ssc")
+    ssc = _solver("kernels.ssc")
     options, numbers = model.settings.options, model.parameters
     source = _source(numbers, "log_radius")
     if model.electrons is not None:
@@ -27,7 +27,7 @@ def solve_ssc(model: Model) -> Emission:
 
 def solve_eic(model: Model) -> Emission:
     """Solve an `EIC` model."""
-    eic = _solver("eic")
+    eic = _solver("external.eic")
     settings, numbers = model.settings, model.parameters
     source = {
         **_source(numbers, "log_radius"),
@@ -46,7 +46,7 @@ def solve_eic(model: Model) -> Emission:
 
 def solve_hadronic(model: Model) -> Emission:
     """Solve a `Hadronic` model."""
-    hadronic = _solver("hadronic")
+    hadronic = _solver("hadronic.solver")
     numbers = model.parameters
     return hadronic.solve(
         model.settings.options,

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from astroquery_mmdc.exceptions import InvalidRequestError
-from astroquery_mmdc.modeling.result import FitResult
-from astroquery_mmdc.modeling.result_latex import latex_interval, latex_symbol
+from astroquery_mmdc.modeling.fits.results.latex_table import latex_interval, latex_symbol
+from astroquery_mmdc.modeling.fits.results.result import FitResult
 from astroquery_mmdc.plotting.style import COLORS, one_at_a_time
 
 __all__ = ["plot_corner"]

@@ -9,7 +9,7 @@ from astropy import units as u
 from astropy.table import QTable
 
 from astroquery_mmdc.exceptions import InvalidRequestError
-from astroquery_mmdc.modeling.result import FitResult
+from astroquery_mmdc.modeling.fits.results.result import FitResult
 from astroquery_mmdc.plotting.model import plot_spectrum
 from astroquery_mmdc.plotting.style import looks, new_figure, one_at_a_time, spectral_label
 from astroquery_mmdc.schema.units import NUFNU, flux_unit, nufnu_to, spectral_to, spectral_unit

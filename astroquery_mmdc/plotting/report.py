@@ -10,7 +10,7 @@ from typing import Any
 
 from astroquery_mmdc._files import write_atomic
 from astroquery_mmdc.exceptions import InvalidRequestError
-from astroquery_mmdc.modeling.result import FitResult
+from astroquery_mmdc.modeling.fits.results.result import FitResult
 from astroquery_mmdc.plotting.corner import plot_corner
 from astroquery_mmdc.plotting.fit import plot_fit
 from astroquery_mmdc.plotting.report_pages import (

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 
-from astroquery_mmdc.modeling.derived import DERIVED
+from astroquery_mmdc.modeling.fits.derived import DERIVED
+from astroquery_mmdc.modeling.fits.results.latex_table import latex_interval, latex_symbol
+from astroquery_mmdc.modeling.fits.results.result import FitResult
 from astroquery_mmdc.modeling.parameters import MODELS
-from astroquery_mmdc.modeling.result import FitResult
-from astroquery_mmdc.modeling.result_latex import latex_interval, latex_symbol
 
 __all__ = [
     "Cell",

@@ -18,8 +18,8 @@ from astroquery_mmdc.server.engine import FitOutcome, FitRequest
 from astroquery_mmdc.server.fit_exchange import CHECKPOINT, FitTask
 
 if TYPE_CHECKING:
-    from astroquery_mmdc.modeling.progress import Step
-    from astroquery_mmdc.modeling.result import FitResult
+    from astroquery_mmdc.modeling.fits.progress import Step
+    from astroquery_mmdc.modeling.fits.results.result import FitResult
 
 __all__ = ["compute"]
 
@@ -41,8 +41,8 @@ def compute(task: FitTask, folder: Path, report: Report) -> FitOutcome:
     report : callable
         Gets ``stage``, ``done``, ``total`` and ``eta_s`` on the way.
     """
-    from astroquery_mmdc.modeling.fitting import fit
-    from astroquery_mmdc.modeling.service_terms import neutrino_term
+    from astroquery_mmdc.modeling.fits.fitting import fit
+    from astroquery_mmdc.modeling.fits.service_terms import neutrino_term
 
     request = task.request
     neutrinos = {"x1": request.x1, "x2": request.x2, "y": request.y}
@@ -98,7 +98,7 @@ def _answer(result: FitResult) -> dict[str, Any]:
 
 
 def _files(result: FitResult) -> dict[str, bytes]:
-    from astroquery_mmdc.modeling.result_csv import csv_best_model, csv_best_parameters
+    from astroquery_mmdc.modeling.fits.results.csv_files import csv_best_model, csv_best_parameters
 
     files = {
         "csv_best_parameters": csv_best_parameters(result).encode(),

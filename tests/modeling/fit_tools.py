@@ -10,9 +10,9 @@ from astropy import units as u
 from astropy.table import QTable
 
 from astroquery_mmdc.modeling import SSC
-from astroquery_mmdc.modeling.optimiser import Optimum
-from astroquery_mmdc.modeling.priors import Uniform
-from astroquery_mmdc.modeling.problem import PriorSpace
+from astroquery_mmdc.modeling.fits.optimiser import Optimum
+from astroquery_mmdc.modeling.fits.priors import Uniform
+from astroquery_mmdc.modeling.fits.problem import PriorSpace
 
 FLUX = u.erg / u.s / u.cm**2
 TRUTH = {

@@ -7,10 +7,10 @@ from astropy import units as u
 from astropy.table import QTable
 
 from astroquery_mmdc.modeling import SSC, Hadronic
-from astroquery_mmdc.modeling.data import prepare
-from astroquery_mmdc.modeling.fit_state import Fit
-from astroquery_mmdc.modeling.likelihood import Comparison, Likelihood
-from astroquery_mmdc.modeling.priors import default_prior
+from astroquery_mmdc.modeling.fits.data import prepare
+from astroquery_mmdc.modeling.fits.likelihood import Comparison, Likelihood
+from astroquery_mmdc.modeling.fits.priors import default_prior
+from astroquery_mmdc.modeling.fits.state import Fit
 
 NUFNU = u.Unit("erg / (s cm2)")
 

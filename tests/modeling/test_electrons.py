@@ -12,15 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from astroquery_mmdc.modeling import constants as own
-from astroquery_mmdc.modeling import electrons, kinetic
+from astroquery_mmdc.modeling import electrons
 from astroquery_mmdc.modeling.electrons import (
     BrokenPowerLaw,
     ExponentialCutoffPowerLaw,
     LogParabola,
     PowerLaw,
 )
-from astroquery_mmdc.modeling.grid import Grid
+from astroquery_mmdc.modeling.kernels import constants as own
+from astroquery_mmdc.modeling.kernels import kinetic
+from astroquery_mmdc.modeling.kernels.grid import Grid
 
 GRID = Grid.default()
 FINE = GRID.gamma_fine

@@ -11,9 +11,9 @@ from astropy import units as u
 
 from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.modeling.between import between
-from astroquery_mmdc.modeling.emission import Emission
-from astroquery_mmdc.modeling.grid import Grid
 from astroquery_mmdc.modeling.interpolation import Curve
+from astroquery_mmdc.modeling.kernels.emission import Emission
+from astroquery_mmdc.modeling.kernels.grid import Grid
 from astroquery_mmdc.modeling.observer import (
     Observed,
     Observer,

@@ -10,9 +10,9 @@ import pytest
 from astropy import units as u
 
 from astroquery_mmdc.exceptions import InvalidRequestError
-from astroquery_mmdc.modeling.data import prepare
-from astroquery_mmdc.modeling.likelihood import Likelihood
-from astroquery_mmdc.modeling.result import FitResult
+from astroquery_mmdc.modeling.fits.data import prepare
+from astroquery_mmdc.modeling.fits.likelihood import Likelihood
+from astroquery_mmdc.modeling.fits.results.result import FitResult
 from tests.modeling.made_fits import SSC_FREE, SSC_NUMBERS, hadronic, made_fit, made_points, ssc
 
 pytest.importorskip("corner")

@@ -1,0 +1,1 @@
+"""Photons from outside the blob: disk, broad line region, torus; and the external Compton model."""

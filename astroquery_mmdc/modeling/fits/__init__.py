@@ -1,0 +1,1 @@
+"""Fits of models to data: preparation, likelihoods, priors, optimum, and many sources."""

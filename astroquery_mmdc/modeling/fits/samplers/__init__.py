@@ -1,0 +1,1 @@
+"""Posteriors by nested sampling, importance sampling or a Markov chain, with checkpoints."""

@@ -1,0 +1,276 @@
+"""Posterior and evidence by adaptive importance sampling, started at the optima."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from astroquery_mmdc.modeling.fits.optimiser import Optimum
+from astroquery_mmdc.modeling.fits.problem import Problem
+from astroquery_mmdc.modeling.fits.samplers.checkpoint import Checkpoint
+from astroquery_mmdc.modeling.fits.samplers.pareto import effective_size, pareto_k
+from astroquery_mmdc.modeling.fits.samplers.posterior import Posterior
+from astroquery_mmdc.modeling.fits.samplers.proposal import Proposal
+
+__all__ = ["adapted", "start_around"]
+
+Array = NDArray[np.float64]
+Evaluate = Callable[[Array], Array]
+Watch = Callable[[str, float], None]
+
+_BATCH = 120
+"""Draws of a batch for each parameter."""
+_ROUNDS = 16
+_GOOD = 0.6
+"""Effective part of a batch at which the proposal is good enough to be kept."""
+_PATIENCE = 4
+"""Rounds without a better proposal after which the best one is kept."""
+_USEFUL = 0.02
+"""Effective part of a batch below which this sampler is the wrong one."""
+_LEARN = 30.0
+"""Effective points for each parameter that a new proposal is learnt from, at least."""
+_COMPONENTS = 8
+_K_LIMIT = 0.7
+_ATTEMPTS = 3
+"""How often the posterior is drawn, each time from a proposal that has seen the draws before."""
+_MAX_DRAWS = 100_000
+
+
+def start_around(problem: Problem, optima: Sequence[Optimum]) -> Proposal:
+    """Return a proposal around optima, as wide as their covariances say, and four times that."""
+    means, covariances = [], []
+    for one in optima:
+        mean = np.clip(problem.to_normal(one.x), -3.5, 3.5)
+        spread = _spread(problem, one)
+        for stretch in (1.0, 4.0):
+            means.append(mean)
+            covariances.append(spread * stretch)
+    return Proposal.around(np.array(means), np.array(covariances))
+
+
+def _spread(problem: Problem, optimum: Optimum) -> Array:
+    """Return the covariance in normal space; nowhere wider than the prior."""
+    size = len(optimum.x)
+    error = np.sqrt(np.diag(optimum.covariance))
+    known = np.isfinite(error) & (error > 0)
+    z = problem.to_normal(optimum.x)
+    slopes = np.ones(size)
+    for index in np.flatnonzero(known):
+        step = np.zeros(size)
+        step[index] = 0.05 * error[index]
+        moved = problem.to_normal(optimum.x + step) - problem.to_normal(optimum.x - step)
+        slopes[index] = max(moved[index] / (0.1 * error[index]), 1e-12)
+    precision = np.eye(size)
+    if known.any():
+        block = np.ix_(known, known)
+        own = optimum.covariance[block] * np.outer(slopes[known], slopes[known])
+        # The prior, a unit Gaussian here, keeps what the data leave open within bounds.
+        precision[block] += np.linalg.pinv(own, rcond=1e-10, hermitian=True)
+    covariance = np.linalg.inv(precision)
+    at_edge = np.abs(z) > 3.0
+    covariance[np.diag_indices(size)] += np.where(at_edge, 0.1, 0.0)
+    return np.asarray(0.5 * (covariance + covariance.T))
+
+
+class _Run:
+    """All draws of a run, and what they say."""
+
+    def __init__(
+        self, problem: Problem, evaluate: Evaluate, seed: int, checkpoint: Checkpoint
+    ) -> None:
+        self.problem, self.evaluate, self.seed = problem, evaluate, seed
+        self.checkpoint = checkpoint
+        self.batch = max(500, _BATCH * len(problem.priors))
+        self.proposals: list[Proposal] = []
+        self.z: list[Array] = []
+        self.log_like: list[Array] = []
+        stored = checkpoint.load()
+        self._stored = [stored[f"log_likelihood_{i}"] for i in range(len(stored) // 2)]
+        self._stored_z = [stored[f"z_{i}"] for i in range(len(stored) // 2)]
+
+    def draw(self, proposal: Proposal, count: int) -> None:
+        """Draw and evaluate a batch; batches of the checkpoint are not evaluated again."""
+        place = len(self.z)
+        rng = np.random.default_rng([self.seed, 2, place])
+        z = proposal.sample(rng, count)
+        if place < len(self._stored) and np.allclose(self._stored_z[place], z, atol=1e-6):
+            log_like = self._stored[place]
+        else:
+            log_like = self.evaluate(self.problem.from_normal(z))
+        self.proposals.append(proposal)
+        self.z.append(z)
+        self.log_like.append(log_like)
+        if place >= len(self._stored):
+            self.save()
+
+    def save(self) -> None:
+        arrays = {f"z_{i}": z for i, z in enumerate(self.z)}
+        likes = {f"log_likelihood_{i}": one for i, one in enumerate(self.log_like)}
+        self.checkpoint.save({**arrays, **likes})
+
+    def log_weights(self, first: int = 0) -> Array:
+        """Return the weights of the batches from one on, over the mixture that drew them all."""
+        z = np.concatenate(self.z[first:])
+        sizes = [len(one) for one in self.z[first:]]
+        shares: dict[int, float] = {}
+        unique: dict[int, Proposal] = {}
+        for proposal, size in zip(self.proposals[first:], sizes, strict=True):
+            shares[id(proposal)] = shares.get(id(proposal), 0.0) + size / len(z)
+            unique[id(proposal)] = proposal
+        drawn = [unique[key].log_pdf(z) + math.log(share) for key, share in shares.items()]
+        log_like = np.concatenate(self.log_like[first:])
+        return _log_prior(z) + log_like - np.logaddexp.reduce(drawn, axis=0)
+
+    def efficiency(self) -> float:
+        """Return the effective part of the last batch."""
+        z, proposal = self.z[-1], self.proposals[-1]
+        weights = _log_prior(z) + self.log_like[-1] - proposal.log_pdf(z)
+        return effective_size(weights) / len(z)
+
+
+def adapted(
+    problem: Problem,
+    optima: Sequence[Optimum],
+    evaluate: Evaluate,
+    seed: int,
+    *,
+    n_effective: float,
+    checkpoint: Checkpoint,
+    watch: Watch,
+) -> Posterior:
+    """Sample a posterior.
+
+    Parameters
+    ----------
+    problem : Problem
+    optima : sequence of Optimum
+        Where the posterior has its modes.
+    evaluate : callable
+        Log-likelihoods of points.
+    seed : int
+    n_effective : float
+        Wanted effective samples.
+    checkpoint : Checkpoint
+    watch : callable
+        Called with a stage and its part that is done.
+
+    Notes
+    -----
+    Adaptive multiple importance sampling (Cornuet et al. 2012) in the space in which the prior is
+    a standard Gaussian. Proposals are mixtures of t distributions around the optima, with the
+    prior as a defensive component (Hesterberg 1995); each is fitted to all draws so far, whose
+    weights are tempered while few of them count (Koblents & Miguez 2015). The best proposal is
+    frozen, and evidence and posterior come from its draws alone, so that they are unbiased; where
+    their weights turn out badly, it is fitted once more, to all draws, and drawn from anew.
+    The shape of the largest weights (`pareto_k`) tells whether that worked.
+    """
+    run = _Run(problem, evaluate, seed, checkpoint)
+    try:
+        best = _adapt(run, start_around(problem, optima), watch)
+        for attempt in range(_ATTEMPTS):
+            first = len(run.z)
+            _harvest(run, best, n_effective, watch)
+            found = _summary(run, first, n_effective)
+            if not found.trouble:
+                break
+            # What the harvest saw of the tails is what its proposal lacked.
+            best = _learnt(run, _ROUNDS + attempt)
+    except KeyboardInterrupt:
+        if not run.z:
+            raise
+        return _summary(run, 0, n_effective, is_complete=False)
+    return found
+
+
+def _adapt(run: _Run, proposal: Proposal, watch: Watch) -> Proposal:
+    best, best_part, since = proposal, -1.0, 0
+    for count in range(_ROUNDS):
+        run.draw(proposal, run.batch)
+        part = run.efficiency()
+        since = since + 1 if part < 1.1 * best_part else 0
+        if part > best_part:
+            best, best_part = proposal, part
+        watch("adaptation", (count + 1) / _ROUNDS)
+        if part > _GOOD or (since >= _PATIENCE and best_part > _USEFUL):
+            break
+        proposal = _learnt(run, count)
+    return best
+
+
+def _learnt(run: _Run, count: int) -> Proposal:
+    """Return a proposal fitted to all draws so far."""
+    z, logs = np.concatenate(run.z), run.log_weights()
+    wanted = _LEARN * z.shape[1]
+    power = _tempered(logs, min(wanted, 0.2 * len(logs)))
+    weights = np.exp(power * (logs - np.max(logs)))
+    effective = effective_size(power * logs)
+    components = int(np.clip(effective / (0.5 * _LEARN * z.shape[1]), 1, _COMPONENTS))
+    rng = np.random.default_rng([run.seed, 3, count])
+    return Proposal.learnt(z, weights / np.sum(weights), components, rng)
+
+
+def _tempered(logs: Array, wanted: float) -> float:
+    """Return the power of the weights with which enough of them count."""
+    if effective_size(logs) >= wanted:
+        return 1.0
+    low, high = 0.0, 1.0
+    for _ in range(30):
+        middle = 0.5 * (low + high)
+        low, high = (
+            (middle, high) if effective_size(_scaled(logs, middle)) >= wanted else (low, middle)
+        )
+    return low
+
+
+def _scaled(logs: Array, power: float) -> Array:
+    # Points that cannot be at all stay so, whatever the power.
+    return np.where(np.isfinite(logs), power * logs, -np.inf)
+
+
+def _harvest(run: _Run, proposal: Proposal, n_effective: float, watch: Watch) -> None:
+    first, drawn, have = len(run.z), 0, 0.0
+    while have < n_effective and drawn < _MAX_DRAWS:
+        part = have / drawn if drawn else max(run.efficiency(), 0.05)
+        count = int(np.clip(1.1 * (n_effective - have) / max(part, 0.01), 200, 2 * run.batch))
+        run.draw(proposal, count)
+        drawn += count
+        have = effective_size(run.log_weights(first))
+        watch("posterior", min(1.0, have / n_effective))
+        if drawn >= 10 * run.batch and have < 0.5 * _USEFUL * drawn:
+            return
+
+
+def _summary(run: _Run, first: int, wanted: float, *, is_complete: bool = True) -> Posterior:
+    logs = run.log_weights(first)
+    z, likes = np.concatenate(run.z[first:]), np.concatenate(run.log_like[first:])
+    have, shape = effective_size(logs), pareto_k(logs)
+    top = float(np.max(logs))
+    log_z = top + math.log(float(np.mean(np.exp(logs - top)))) if math.isfinite(top) else -math.inf
+    error = math.sqrt(max(1.0 / have - 1.0 / len(logs), 0.0)) if have > 0 else math.inf
+    return Posterior(
+        x=run.problem.from_normal(z),
+        log_likelihood=likes,
+        log_weight=logs,
+        log_evidence=log_z,
+        log_evidence_err=error,
+        n_effective=have,
+        is_complete=is_complete,
+        trouble=_trouble(have, wanted, shape) if is_complete else "",
+        diagnostics={"pareto_k": shape, "efficiency": have / len(logs), "batches": len(run.z)},
+    )
+
+
+def _trouble(have: float, wanted: float, shape: float) -> str:
+    if have < 0.9 * wanted:
+        return f"only {have:.0f} of {wanted:.0f} effective samples were reached"
+    if shape > _K_LIMIT:
+        return f"the largest weights are too large (Pareto k = {shape:.2f} > {_K_LIMIT})"
+    return ""
+
+
+def _log_prior(z: Array) -> Array:
+    size = z.shape[1]
+    return np.asarray(-0.5 * np.sum(z**2, axis=1) - 0.5 * size * math.log(2.0 * math.pi))

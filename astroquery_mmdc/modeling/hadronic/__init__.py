@@ -1,0 +1,1 @@
+"""Protons in the blob: their losses, decay products, cascades and neutrinos."""
