@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 FLOOR = re.compile(r"^(?P<name>[\w-]+)(\[.*\])?>=(?P<version>[\w.]+)$")
-RUN_TIME_EXTRAS = ("model", "plot", "server", "keyring", "remote")
+RUN_TIME_EXTRAS = ("model", "plot", "server", "keyring", "remote", "retriever")
 
 
 def floors(project: dict) -> list[str]:

@@ -106,6 +106,13 @@ class Conf(config.ConfigNamespace):
         cfgtype="boolean",
         module="astroquery_mmdc",
     )
+    answers_size = config.ConfigItem(
+        500_000_000,
+        "Bytes on disk for what each service said last about single sources (SEDs, facts, names); "
+        "the oldest goes first. -1 means no limit.",
+        cfgtype="integer",
+        module="astroquery_mmdc",
+    )
     offline = config.ConfigItem(
         False,
         "Never use the network: what is not held locally raises OfflineError.",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from astroquery_mmdc.exceptions import InvalidRequestError
 
-__all__ = ["atomic_path", "is_url", "write_atomic"]
+__all__ = ["atomic_path", "is_url", "path_ending", "remove_oldest", "sync", "write_atomic"]
 
 
 def is_url(place: object) -> bool:
@@ -22,6 +22,34 @@ def is_url(place: object) -> bool:
     (True, False)
     """
     return isinstance(place, str) and "://" in place
+
+
+def path_ending(path: str | os.PathLike[str], endings: Sequence[str]) -> Path:
+    """Return a path that has one of some endings, in upper or lower case.
+
+    Parameters
+    ----------
+    path : path-like
+        Where a file is to be written.
+    endings : sequence of str
+        Such as ``".pdf"``.
+
+    Raises
+    ------
+    InvalidRequestError
+        It has another ending.
+
+    Examples
+    --------
+    >>> path_ending("report.PDF", [".pdf"]).name
+    'report.PDF'
+    """
+    target = Path(path).expanduser()
+    if target.suffix.lower() not in endings:
+        known = " or ".join(filter(None, (", ".join(endings[:-1]), endings[-1])))
+        msg = f"path: {target.name!r} does not end with {known}; name it {target.stem}{endings[0]}"
+        raise InvalidRequestError(msg, parameter="path")
+    return target
 
 
 @contextmanager
@@ -48,14 +76,14 @@ def atomic_path(path: str | os.PathLike[str], *, overwrite: bool = True) -> Iter
     temporary = target.with_name(f".{uuid.uuid4().hex}{''.join(target.suffixes[-2:])}")
     try:
         yield temporary
-        _to_disk(temporary)
+        sync(temporary)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _to_disk(path: Path) -> None:
-    """Wait until the content is on the disk: only then may the name point at it."""
+def sync(path: Path) -> None:
+    """Wait until the content of a file is on the disk: only then may a name point at it."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -71,3 +99,36 @@ def write_atomic(
     with atomic_path(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(data)
     return Path(path).expanduser()
+
+
+def remove_oldest(folder: Path, limit: int) -> int:
+    """Remove the files of a folder that changed longest ago, where all take more than a limit.
+
+    Parameters
+    ----------
+    folder : Path
+        Its subfolders are part of it.
+    limit : int
+        In bytes. A tenth of it is free afterwards, so that this is not needed again at once.
+
+    Returns
+    -------
+    int
+        Bytes that are left.
+    """
+    files = []
+    for path in folder.rglob("*"):
+        # Another process may have removed it.
+        with suppress(OSError):
+            stat = path.stat()
+            if path.is_file():
+                files.append((stat.st_mtime, stat.st_size, path))
+    size = sum(length for _, length, _ in files)
+    if size <= limit:
+        return size
+    for _, length, path in sorted(files):
+        if size <= 0.9 * limit:
+            break
+        path.unlink(missing_ok=True)
+        size -= length
+    return size

@@ -1,11 +1,14 @@
-"""What the official client of MMODA takes to read one answer, in an environment of its own.
+"""What the official client of MMODA takes, in an environment of its own.
 
-Arguments: the file of the answer, how often. Prints the CPU seconds of each time.
+Each line of standard input is a JSON list: ``["read", file]`` reads an answer, and the CPU seconds
+of it are printed; ``["ask", url, parameters]`` asks a dispatcher and waits, and the seconds of the
+clock are printed.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from pathlib import Path
@@ -24,22 +27,31 @@ class Response:
         return json.loads(self.content)
 
 
-def read(client, content, with_products):
+def read(file):
+    content = Path(file).read_bytes()
+    client = DispatcherAPI(url="http://127.0.0.1:1/dispatch-data")
+    used = time.process_time()
     said = client._decode_res_json(Response(content))
-    if with_products:
-        return DataCollection.from_response_json(said, "localtest", "localtest_lc")
-    return said
+    # Its products of gravitational waves need a package that it does not ask for.
+    if b"gw_spectrogram_product" not in content:
+        DataCollection.from_response_json(said, "localtest", "localtest_lc")
+    return time.process_time() - used
+
+
+def ask(url, parameters):
+    client = DispatcherAPI(url=url, wait=True)
+    started = time.perf_counter()
+    client.get_product(**parameters, silent=True)
+    return time.perf_counter() - started
 
 
 def main():
-    content = Path(sys.argv[1]).read_bytes()
-    client = DispatcherAPI(url="http://127.0.0.1:1/dispatch-data")
-    # Its products of gravitational waves need a package that it does not ask for.
-    with_products = b"gw_spectrogram_product" not in content
-    for _ in range(int(sys.argv[2])):
-        used = time.process_time()
-        read(client, content, with_products)
-        print(time.process_time() - used)
+    logging.disable(logging.CRITICAL)
+    answers = sys.stdout
+    sys.stdout = sys.stderr  # it prints comments of the dispatcher
+    for line in sys.stdin:
+        verb, *rest = json.loads(line)
+        print({"read": read, "ask": ask}[verb](*rest), file=answers, flush=True)
 
 
 main()

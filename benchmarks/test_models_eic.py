@@ -1,11 +1,8 @@
-"""External Compton: time and memory of a spectrum, and where the time goes."""
+"""External Compton: time of a spectrum, and where the time goes."""
 
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,26 +13,10 @@ from astroquery_mmdc.modeling.external.geometry import Motion
 from astroquery_mmdc.modeling.external.headon import scatter
 from astroquery_mmdc.modeling.external.host import Host
 from astroquery_mmdc.modeling.kernels import ssc
+from astroquery_mmdc.modeling.kernels.blob import Blob
 from astroquery_mmdc.modeling.kernels.grid import Grid
 
-BLOB = {
-    "magnetic_field": 1.0,
-    "radius": 2e16,
-    "lorentz_factor": 20.0,
-    "luminosity": 1e45,
-    "gamma_min": 100.0,
-    "gamma_cut": 1e4,
-    "index": 2.2,
-}
-MEMORY = """
-import resource
-from astroquery_mmdc.modeling import eic
-for geometry in ("simple", "finke"):
-    eic.solve(**{blob}, disk_luminosity=1e46, black_hole_mass=1e9, geometry=geometry)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-fields = open("/proc/self/smaps_rollup").read().split("Anonymous:")
-print(int(fields[1].split()[0]) / 1024)
-"""
+BLOB = Blob(1.0, 2e16, 20.0, 1e45, 1e2, 1e4, 2.2)
 
 
 def seen(emission, doppler=20.0):
@@ -51,9 +32,9 @@ def test_self_consistent(benchmark, interleaved, report, geometry):
 
     def external():
         host = {"disk_luminosity": next(luminosity), "black_hole_mass": 1e9, "geometry": geometry}
-        seen(eic.solve(**BLOB, **host))
+        seen(eic.solve(BLOB, **host))
 
-    medians = interleaved({"eic": external, "ssc": lambda: seen(ssc.solve(**BLOB))}, rounds=41)
+    medians = interleaved({"eic": external, "ssc": lambda: seen(ssc.solve(BLOB))}, rounds=41)
     benchmark.pedantic(external, rounds=15)
     report(f"EIC, {geometry}, ms of CPU", medians["eic"][0] * 1e3, "<= 3")
 
@@ -70,21 +51,3 @@ def test_parts(benchmark, interleaved):
         calls[f"scatter {name}"] = lambda field=field: scatter(grid, density, field.headon)
     interleaved(calls, rounds=41)
     benchmark.pedantic(calls["fields"], rounds=15)
-
-
-def test_memory(benchmark, report):
-    """Peak of a whole process, numba and astropy included, and the private part of it."""
-
-    def run():
-        done = subprocess.run(
-            [sys.executable, "-c", MEMORY.format(blob=BLOB)],
-            capture_output=True,
-            text=True,
-            check=True,
-            cwd=Path(__file__).parents[1],
-        )
-        return [float(line) for line in done.stdout.split()]
-
-    peak, private = benchmark.pedantic(run, rounds=1)
-    report("EIC, MB at the peak", peak, "<= 200")
-    report("EIC, private MB", private, "<= 200")

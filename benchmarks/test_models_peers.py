@@ -10,9 +10,7 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,11 +18,10 @@ import pytest
 from astropy import units as u
 
 from astroquery_mmdc.modeling import EIC, SSC, BrokenPowerLaw, LogParabola
-
-VENVS = Path(os.environ.get("MMDC_PEERS", "/opt/v"))
+from tests.peers import peer_python
 
 _LOOP = """
-import sys, time, json, resource
+import sys, time, json
 def serve(evaluate):
     evaluate()
     print("ready", flush=True)
@@ -32,7 +29,8 @@ def serve(evaluate):
         started = time.process_time()
         evaluate()
         used = time.process_time() - started
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+        memory = int(status["VmHWM"].split()[0]) / 1024
         print(json.dumps({"seconds": used, "megabytes": memory}), flush=True)
 """
 
@@ -136,9 +134,7 @@ class Peer:
     """A peer in a process of its own, ready to be measured."""
 
     def __init__(self, venv: str, program: str) -> None:
-        python = VENVS / venv / "bin" / "python"
-        if not python.exists():
-            pytest.skip(f"the environment {python} of a peer is not there")
+        python = peer_python(venv)
         threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
             [python, "-W", "ignore", "-c", _LOOP + program],
@@ -284,38 +280,3 @@ def test_the_face_costs_next_to_nothing(benchmark, report):
     cost += 1e3 * loop(lambda step: SSC_CASE.replace(log_B=-1.4 + 1e-6 * step))
     benchmark.pedantic(lambda: loop(whole, 20), rounds=3)
     report("face above the solver [ms]", cost, "<= 0.1")
-
-
-@pytest.mark.parametrize("case", ["SSC_CASE", "EIC_CASE"])
-def test_first_call(benchmark, report, case):
-    """A new process, compiled code in its cache: the first spectrum, and the memory of it all."""
-    code = f"""
-import resource, time
-from astropy import units as u
-from astropy.units import G, Hz, cm, erg, s, solMass
-from astroquery_mmdc.modeling import EIC, SSC, BrokenPowerLaw, LogParabola
-model = {_as_code(globals()[case])}
-nu = [1e10, 1e15, 1e25] * u.Hz
-started = time.process_time()
-model(nu)
-seconds = time.process_time() - started
-print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-"""
-    found = [
-        [float(x) for x in subprocess.check_output([sys.executable, "-c", code]).split()]
-        for _ in range(4)
-    ]
-    benchmark.pedantic(lambda: None, rounds=1)
-    report("first call [s]", statistics.median(one[0] for one in found[1:]), "<= 0.6")
-    report("memory [MB]", max(one[1] for one in found), "<= 200")
-
-
-def _as_code(model):
-    """Return the model as Python: its text, with Quantities that Python can read."""
-    text = ", ".join(
-        f"{name}={float(value.value)!r} * u.Unit({value.unit.to_string()!r})"
-        if isinstance(value, u.Quantity)
-        else f"{name}={value!r}"
-        for name, value in model._arguments().items()
-    )
-    return f"{type(model).__name__}({text})"

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from astroquery_mmdc._files import atomic_path, write_atomic
+from astroquery_mmdc._files import atomic_path, path_ending, remove_oldest, write_atomic
 from astroquery_mmdc.exceptions import InvalidRequestError
 
 
@@ -43,3 +43,30 @@ def test_an_existing_file_is_replaced_only_if_allowed(tmp_path):
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_atomic(tmp_path / "no" / "a.txt", "x")
+
+
+@pytest.mark.parametrize(
+    ("endings", "known"),
+    [
+        ((".pdf",), "with .pdf; name it a.pdf"),
+        ((".png", ".svg", ".pdf"), "with .png, .svg or .pdf"),
+    ],
+)
+def test_a_wrong_ending_is_named_with_the_right_ones(endings, known):
+    assert path_ending("~/a.PDF", endings).is_absolute()
+    for name in ("a.txt", "a"):
+        with pytest.raises(InvalidRequestError, match=f"path: '{name}' does not end {known}"):
+            path_ending(name, endings)
+
+
+def test_the_oldest_files_make_room_until_a_tenth_is_free(tmp_path):
+    for number in range(10):
+        path = tmp_path / f"{number}"
+        path.write_bytes(bytes(100))
+        os.utime(path, (number, number))
+    (tmp_path / "below").mkdir()
+    (tmp_path / "9").rename(tmp_path / "below" / "9")
+    assert remove_oldest(tmp_path, 1000) == 1000
+    assert remove_oldest(tmp_path, 999) == 800
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == set("23456789")
+    assert remove_oldest(tmp_path / "nowhere", 5) == 0

@@ -10,7 +10,6 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from astroquery_mmdc._files import atomic_path
+from astroquery_mmdc.cache.commit import Fetch
 from astroquery_mmdc.cache.coverage import Coverage, contains, intersect, merge
 from astroquery_mmdc.cache.filters import Filters
 from astroquery_mmdc.cache.layout import KEY
@@ -30,9 +30,18 @@ from astroquery_mmdc.exceptions import CacheError, InvalidRequestError
 from astroquery_mmdc.schema.arrow_schema import OBSERVATION_SCHEMA
 from astroquery_mmdc.schema.provenance import cite
 
-__all__ = ["Fetch", "bibliography", "fetches", "read_bundle", "uncovered", "write_bundle"]
+__all__ = ["bibliography", "fetches", "read_bundle", "uncovered", "write_bundle"]
 
 _FORMAT = 1
+_NO_BUNDLE = (
+    OSError,
+    KeyError,
+    TypeError,
+    ValueError,
+    RecursionError,
+    zipfile.BadZipFile,
+    pa.ArrowException,
+)
 _ROWS, _COVERAGE, _REFERENCES = "rows.parquet", "coverage.json", "references.bib"
 
 
@@ -81,7 +90,7 @@ def read_bundle(path: str | Path) -> tuple[pa.Table, list[CoverRow]]:
                 msg = f"path: {path} is of a newer version of the package; upgrade it"
                 raise InvalidRequestError(msg, parameter="path")
             table = pq.read_table(pa.BufferReader(archive.read(_ROWS)))
-    except (OSError, KeyError, TypeError, zipfile.BadZipFile, ValueError, pa.ArrowException) as err:
+    except _NO_BUNDLE as err:
         if isinstance(err, InvalidRequestError):
             raise
         msg = f"path: {path} is no bundle of observations ({err}); give a file made by export"
@@ -93,16 +102,6 @@ def read_bundle(path: str | Path) -> tuple[pa.Table, list[CoverRow]]:
         (str(key), int(low), int(high), float(when)) for key, low, high, when in facts["cover"]
     ]
     return table, cover
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """All rows of some ranges for a filter key, as `ObservationCache.put` takes them."""
-
-    rows: pa.Table
-    key: str
-    ranges: NDArray[np.int64]
-    fetched: float
 
 
 def fetches(table: pa.Table, cover: list[CoverRow]) -> Iterator[Fetch]:

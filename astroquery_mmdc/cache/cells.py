@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from astroquery_mmdc.cache.healpix import (
+    ARCSEC,
     MARGIN,
     ORDER,
     STEEPEST,
@@ -37,7 +38,6 @@ __all__ = [
     "ang2pix_nest",
     "cell_centers",
     "cells_to_ranges",
-    "cone_cells",
     "cone_ranges",
     "cones_cells",
     "disc_cells",
@@ -51,7 +51,6 @@ __all__ = [
 FETCH_RADIUS_ARCSEC = 60.0
 """Smaller cones are fetched at this size: fewer requests and, in the end, fewer rows."""
 
-_ARCSEC = math.pi / 180 / 3600
 # Beyond this radius a cone is no longer smaller than a base cell.
 _LARGE = 0.6
 _ENCLOSING = 1.02
@@ -75,6 +74,7 @@ def cone_ranges(ra: float, dec: float, radius_arcsec: float) -> Ranges:
         Half-open, sorted, disjoint.
     """
     order, cells = _cone_cells(ra, dec, radius_arcsec)
+    # A list of at most nine cells is worked on faster than an array.
     if not isinstance(cells, list):
         return cells_to_ranges(order, cells)
     cells.sort()
@@ -86,28 +86,9 @@ def cone_ranges(ra: float, dec: float, radius_arcsec: float) -> Ranges:
     return np.array(bounds).reshape(-1, 2) << 2 * (ORDER - order)
 
 
-def cone_cells(ra: float, dec: float, radius_arcsec: float) -> tuple[int, Cells]:
-    """Return a cover of a cone: at most nine cells, or some dozens across base cells.
-
-    Parameters
-    ----------
-    ra, dec : float
-        Centre in degrees.
-    radius_arcsec : float
-        0 to 180 degrees.
-
-    Returns
-    -------
-    order : int
-    cells : ndarray of int64
-        Sorted; together they hold the whole cone.
-    """
-    order, cells = _cone_cells(ra, dec, radius_arcsec)
-    return order, np.sort(np.asarray(cells, dtype=np.int64))
-
-
 def _cone_cells(ra: float, dec: float, radius_arcsec: float) -> tuple[int, list[int] | Cells]:
-    radius = radius_arcsec * _ARCSEC + MARGIN
+    """Return an order and its cells: at most nine, or some dozens across base cells."""
+    radius = radius_arcsec * ARCSEC + MARGIN
     order = _cone_order(radius)
     if radius < _LARGE:
         box = _box(order, ra, dec, radius)
@@ -164,7 +145,7 @@ def cones_cells(ra: ArrayLike, dec: ArrayLike, radius_arcsec: float) -> tuple[in
         Sorted for each cone.
     """
     lon, lat = np.atleast_1d(np.asarray(ra, np.float64)), np.atleast_1d(np.asarray(dec, np.float64))
-    radius = radius_arcsec * _ARCSEC + MARGIN
+    radius = radius_arcsec * ARCSEC + MARGIN
     order = _cone_order(radius)
     cone, cells, within = _boxes(order, lon, lat, radius)
     others = np.flatnonzero(~within)
@@ -210,17 +191,15 @@ def disc_cells(order: int, ra: float, dec: float, radius_arcsec: float) -> Cells
     ----------
     order : int
         0 to 29.
-    ra, dec : float
-        Centre in degrees.
-    radius_arcsec : float
-        0 to 180 degrees.
+    ra, dec, radius_arcsec : float
+        The cone, as for `cone_ranges`.
 
     Returns
     -------
     ndarray of int64
         Sorted. A smaller cone at the same centre never has a cell that the larger one lacks.
     """
-    radius = radius_arcsec * _ARCSEC + MARGIN
+    radius = radius_arcsec * ARCSEC + MARGIN
     center = unit_vectors(ra, dec)
     box = _box(order, ra, dec, radius) if radius < _LARGE else None
     if box is None:
@@ -252,7 +231,7 @@ def _near(order: int, cells: Cells, center: Vectors, angle: float) -> Cells:
 
 
 def _fetch_order(radius_arcsec: float) -> int:
-    radius = max(radius_arcsec, FETCH_RADIUS_ARCSEC) * _ARCSEC
+    radius = max(radius_arcsec, FETCH_RADIUS_ARCSEC) * ARCSEC
     return min(max(math.floor(math.log2(0.68 / radius)) + 1, 0), ORDER - 2)
 
 
@@ -261,10 +240,8 @@ def fetch_cells(ra: float, dec: float, radius_arcsec: float) -> tuple[int, Cells
 
     Parameters
     ----------
-    ra, dec : float
-        Centre in degrees.
-    radius_arcsec : float
-        0 to 180 degrees.
+    ra, dec, radius_arcsec : float
+        The cone, as for `cone_ranges`.
 
     Returns
     -------
@@ -314,7 +291,7 @@ def enclosing_cone(order: int, cells: Cells) -> tuple[float, float, float]:
     border = [(a, b) for a in marks for b in marks if {a, b} & {0.0, 1.0}]
     away = np.concatenate([cell_points(order, cells, dx, dy) for dx, dy in border]) - center
     chord = float(np.sqrt(np.einsum("ij,ij->i", away, away).max()))
-    radius = 2 * math.asin(min(chord / 2, 1.0)) / _ARCSEC * _ENCLOSING
+    radius = 2 * math.asin(min(chord / 2, 1.0)) / ARCSEC * _ENCLOSING
     ra = math.degrees(math.atan2(center[1], center[0])) % 360
     dec = math.degrees(math.atan2(center[2], math.hypot(center[0], center[1])))
     return ra, dec, min(radius, 180 * 3600.0)

@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,10 +29,9 @@ __all__ = [
     "merge",
     "moc_from_ranges",
     "ranges_from_moc",
-    "read_moc",
     "subtract",
+    "touching",
     "union",
-    "write_moc",
 ]
 
 EMPTY: Ranges = np.empty((0, 2), dtype=np.int64)
@@ -101,8 +99,8 @@ def _overlapping(ranges: Ranges, start: int, stop: int) -> slice:
     )
 
 
-def _touching(pieces: Ranges, ranges: Ranges) -> NDArray[np.bool_]:
-    """Return which pieces have a part in a set of ranges."""
+def touching(pieces: Ranges, ranges: Ranges) -> NDArray[np.bool_]:
+    """Return which pieces, in any order, have a part in a set of ranges."""
     first = np.searchsorted(ranges[:, 1], pieces[:, 0], side="right")
     return np.asarray(first < np.searchsorted(ranges[:, 0], pieces[:, 1], side="left"))
 
@@ -265,7 +263,7 @@ class Coverage:
             )
         ]
         known = Timeline.from_rows(rows)
-        times = known.fetched[_touching(known.ranges, ranges)]
+        times = known.fetched[touching(known.ranges, ranges)]
         return float(times.min()) if len(times) else None
 
     def ranges(self, key: str = "", newer_than: float | None = None) -> Ranges:
@@ -301,17 +299,3 @@ def moc_from_ranges(ranges: Ranges) -> MOC:
 def ranges_from_moc(moc: MOC) -> Ranges:
     """Return the set of ranges that a MOC stands for."""
     return merge(np.asarray(moc.to_depth29_ranges, dtype=np.int64))
-
-
-def write_moc(path: str | Path, ranges: Ranges, *, overwrite: bool = False) -> None:
-    """Write a set of ranges as a MOC: FITS, or JSON where the name ends so."""
-    kind = "json" if Path(path).suffix == ".json" else "fits"
-    moc_from_ranges(ranges).save(path, format=kind, overwrite=overwrite)
-
-
-def read_moc(path: str | Path) -> Ranges:
-    """Read a MOC, FITS or JSON, as a set of ranges."""
-    from mocpy import MOC
-
-    kind = "json" if Path(path).suffix == ".json" else "fits"
-    return ranges_from_moc(MOC.load(path, format=kind))

@@ -7,16 +7,9 @@ import os
 import shutil
 from pathlib import Path
 
-__all__ = ["checksum", "link_or_copy", "sync", "sync_folder"]
+from astroquery_mmdc._files import sync
 
-
-def sync(path: Path) -> None:
-    """Wait until the content of a file is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+__all__ = ["checksum", "link_or_copy", "sync_folder"]
 
 
 def sync_folder(path: Path) -> None:

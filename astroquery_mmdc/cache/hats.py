@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from astroquery_mmdc._files import write_atomic
-from astroquery_mmdc.cache.files import checksum, link_or_copy, sync, sync_folder
+from astroquery_mmdc._files import sync, write_atomic
+from astroquery_mmdc.cache.files import checksum, link_or_copy, sync_folder
 from astroquery_mmdc.cache.layout import KEY, STORE_SCHEMA, Tile
 from astroquery_mmdc.cache.manifest import FileRecord
 from astroquery_mmdc.cache.row_groups import SUMS, digests, read_sums, sums_text

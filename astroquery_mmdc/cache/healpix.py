@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
+    "ARCSEC",
     "MARGIN",
     "ORDER",
     "STEEPEST",
@@ -32,6 +33,7 @@ __all__ = [
     "spread",
     "spread_one",
     "unit_vectors",
+    "whole_sky",
 ]
 
 ORDER = 29
@@ -39,6 +41,9 @@ ORDER = 29
 
 WHOLE_SKY: tuple[int, int] = (0, 12 << 2 * ORDER)
 """The range of all positions."""
+
+ARCSEC = math.pi / 180 / 3600
+"""In radian."""
 
 MARGIN = 1e-8
 """Added to every radius, in radian: 2 mas, above the rounding of positions and of their cells."""
@@ -216,6 +221,11 @@ def spread_one(value: int) -> int:
 
 
 # ---------------------------------------------------------------- ranges
+
+
+def whole_sky() -> Ranges:
+    """Return the ranges that hold every position."""
+    return np.array([WHOLE_SKY], dtype=np.int64)
 
 
 def cells_to_ranges(order: int, cells: Cells) -> Ranges:

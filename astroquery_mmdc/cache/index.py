@@ -18,15 +18,14 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from astroquery_mmdc._files import write_atomic
-from astroquery_mmdc.cache.files import link_or_copy, sync, sync_folder
+from astroquery_mmdc._files import sync, write_atomic
+from astroquery_mmdc.cache.files import link_or_copy, sync_folder
 from astroquery_mmdc.cache.layout import ROW_SCHEMA, Tile
 from astroquery_mmdc.cache.part import (
     Codes,
@@ -79,12 +78,7 @@ class IndexWriter:
         self._streams = {name: (self._folder / name).open("wb") for name in _ARRAYS}
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for stream in self._streams.values():
             stream.close()
         self._pool.shutdown()

@@ -8,14 +8,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from astroquery_mmdc.cache.healpix import ORDER, WHOLE_SKY
 from astroquery_mmdc.schema.arrow_schema import OBSERVATION_SCHEMA
 
-__all__ = ["KEY", "MAX_KEY", "ORDER", "ROW_SCHEMA", "STORE_SCHEMA", "Layout", "Tile", "tiles_of"]
+__all__ = ["KEY", "MAX_KEY", "ROW_SCHEMA", "STORE_SCHEMA", "Layout", "Tile", "tiles_of"]
 
-ORDER = 29
-"""HEALPix order of the keys."""
-
-MAX_KEY = 12 << 2 * ORDER
+MAX_KEY = WHOLE_SKY[1]
 """One more than the largest key: the whole sky is [0, MAX_KEY)."""
 
 KEY = "_healpix_29"

@@ -328,37 +328,33 @@ class Manifest:
         *,
         ranges: NDArray[np.int64],
         fetched: float,
-        generation: int | None = None,
-    ) -> int:
+    ) -> None:
         """Add a fetch with its rows and coverage; ``segment.id`` is not used."""
         cursor.execute(
-            "INSERT INTO segment (path, key, rows, fetched, generation, checksum)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (segment.path, segment.key, segment.rows, fetched, generation, segment.checksum),
+            "INSERT INTO segment (path, key, rows, fetched, checksum) VALUES (?, ?, ?, ?, ?)",
+            (segment.path, segment.key, segment.rows, fetched, segment.checksum),
         )
-        number = int(cursor.lastrowid or 0)
+        number = cursor.lastrowid
         cursor.executemany(
             "INSERT INTO cover VALUES (?, ?, ?, ?, ?)",
             [(number, segment.key, low, high, fetched) for low, high in ranges.tolist()],
         )
-        return number
 
     @staticmethod
     def add_generation(
         cursor: sqlite3.Cursor, path: str, upto: int, files: Sequence[FileRecord]
-    ) -> int:
+    ) -> None:
         """Make a new generation the current one; the one before it is kept as retired."""
         cursor.execute("UPDATE generation SET state = 'retired' WHERE state = 'current'")
         cursor.execute(
             "INSERT INTO generation (path, upto, state) VALUES (?, ?, 'current')", (path, upto)
         )
-        number = int(cursor.lastrowid or 0)
+        number = cursor.lastrowid
         cursor.executemany(
             "INSERT INTO file VALUES (?, ?, ?)",
             [(number, record.path, record.checksum) for record in files],
         )
         cursor.execute("UPDATE segment SET generation = ? WHERE id <= ?", (number, upto))
-        return number
 
     @staticmethod
     def drop_retired(cursor: sqlite3.Cursor, *, keep: int) -> None:

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from astroquery_mmdc.cache.cells import ang2pix_nest, cell_centers, cones_cells, unit_vectors
 from astroquery_mmdc.cache.filters import Filters
-from astroquery_mmdc.cache.layout import ORDER
+from astroquery_mmdc.cache.healpix import ARCSEC, ORDER
 from astroquery_mmdc.cache.part import Part
-from astroquery_mmdc.cache.search import ARCSEC, cap, mask_runs, segments
+from astroquery_mmdc.cache.search import cap, mask_runs, segments
 from astroquery_mmdc.cache.snapshot import Snapshot
 
 __all__ = ["ConeRows", "Match", "cone_rows", "crossmatch"]

@@ -44,3 +44,6 @@ class HeldRows:
 
     def forget(self) -> None:
         """Keep them: there is nothing to read them from again."""
+
+    def close(self) -> None:
+        """Keep them: nothing is open."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from astroquery_mmdc.cache.cells import cells_to_ranges, cone_ranges, cones_cells
 from astroquery_mmdc.cache.coverage import Coverage, merge
 from astroquery_mmdc.cache.filters import Filters
-from astroquery_mmdc.cache.layout import MAX_KEY
+from astroquery_mmdc.cache.healpix import whole_sky
 from astroquery_mmdc.cache.part import Exact
 from astroquery_mmdc.cache.search import cap
 from astroquery_mmdc.cache.snapshot import Snapshot, Where
@@ -42,9 +42,12 @@ class Source(Protocol):
     def forget(self) -> None:
         """Open everything anew when it is needed next."""
 
+    def close(self) -> None:
+        """Let go of what is open."""
+
 
 class Reader:
-    """What can be asked of a store.
+    """What can be asked of a store; a context manager that closes it.
 
     Parameters
     ----------
@@ -54,6 +57,16 @@ class Reader:
 
     def __init__(self, source: Source) -> None:
         self._source = source
+
+    def close(self) -> None:
+        """Let go of what is open."""
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     # ------------------------------------------------------------ questions
 
@@ -246,7 +259,7 @@ class Reader:
         from astroquery_mmdc.cache.bundle import write_bundle
         from astroquery_mmdc.cache.maintenance import space_errors
 
-        wanted = np.array([[0, MAX_KEY]]) if ranges is None else merge(ranges)
+        wanted = whole_sky() if ranges is None else merge(ranges)
         # Coverage first: what is committed in between is then not claimed to be known.
         coverage = self.coverage()
         rows = self.region(wanted)

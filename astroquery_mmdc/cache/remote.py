@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
 from astropy.config import paths
@@ -80,25 +79,10 @@ class RemoteCache(Reader):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"
 
-    def __enter__(self) -> RemoteCache:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     @property
     def url(self) -> str:
         """Where it is."""
         return self._files.url
-
-    def close(self) -> None:
-        """Let go of what is held in memory."""
-        self._loader.close()
 
     def check(self) -> None:
         """Look for changes of the store before the next question."""

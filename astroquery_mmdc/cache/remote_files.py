@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from astroquery_mmdc._config import conf
-from astroquery_mmdc._files import write_atomic
+from astroquery_mmdc._files import remove_oldest, write_atomic
 from astroquery_mmdc.exceptions import CacheError, InvalidRequestError, OfflineError
 
 __all__ = ["Kept", "Piece", "RemoteFiles"]
@@ -79,32 +79,10 @@ class Kept:
         with suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
             write_atomic(self._folder / checksum, data)
-            if self._size is None:
-                self._size = sum(size for _, size, _ in self._files())
-            else:
-                self._size += len(data)
-            if self._size > self._limit:
-                self._size = self._shrink()
-
-    def _files(self) -> list[tuple[float, int, Path]]:
-        found = []
-        for path in self._folder.iterdir():
-            # Another process may have removed it.
-            with suppress(FileNotFoundError):
-                stat = path.stat()
-                found.append((stat.st_mtime, stat.st_size, path))
-        return found
-
-    def _shrink(self) -> int:
-        """Remove the oldest until there is room again, and return what is left."""
-        files = sorted(self._files())
-        size = sum(length for _, length, _ in files)
-        for _, length, path in files:
-            if size <= 0.9 * self._limit:
-                break
-            path.unlink(missing_ok=True)
-            size -= length
-        return size
+            # Unknown at first; later the folder is looked through only when it may be full.
+            self._size = None if self._size is None else self._size + len(data)
+            if self._size is None or self._size > self._limit:
+                self._size = remove_oldest(self._folder, self._limit)
 
 
 class _Place(NamedTuple):

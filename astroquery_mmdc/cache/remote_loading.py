@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from astroquery_mmdc._config import conf
-from astroquery_mmdc.cache.coverage import Coverage
+from astroquery_mmdc.cache.coverage import Coverage, touching
 from astroquery_mmdc.cache.hats import decoded
-from astroquery_mmdc.cache.layout import KEY, MAX_KEY, STORE_SCHEMA, Layout, Tile
+from astroquery_mmdc.cache.healpix import whole_sky
+from astroquery_mmdc.cache.layout import KEY, STORE_SCHEMA, Layout, Tile
 from astroquery_mmdc.cache.manifest import Manifest, Segment, State
 from astroquery_mmdc.cache.part import Codes, Part
 from astroquery_mmdc.cache.remote_files import Piece, RemoteFiles
@@ -32,7 +33,6 @@ from astroquery_mmdc.exceptions import CacheError, StaleResultWarning
 __all__ = ["RemoteLoader"]
 
 _PLACES = Layout(Path())
-_WHOLE_SKY = np.array([[0, MAX_KEY]], dtype=np.int64)
 # Rows of snapshots that are kept in memory; a row takes about 200 bytes.
 _ROWS = 500_000
 
@@ -172,15 +172,15 @@ class RemoteLoader:
 
     def snapshot(self, where: Where | None = None) -> Snapshot:
         """Return a snapshot that holds all rows of the ranges of a question."""
-        ranges = _WHOLE_SKY if where is None else where()
+        ranges = whole_sky() if where is None else where()
         with self._lock:
             held = self._current()
             groups = held.groups
-            wanted: list[int] = np.flatnonzero(_touching(groups.ranges, ranges)).tolist()
+            wanted: list[int] = np.flatnonzero(touching(groups.ranges, ranges)).tolist()
             segments = [
                 (segment, known)
                 for segment, known in zip(held.state.segments, held.known, strict=True)
-                if _touching(known, ranges).any()
+                if touching(known, ranges).any()
             ]
             name = (tuple(wanted), tuple(segment.id for segment, _ in segments))
             if name not in self._snapshots:
@@ -260,9 +260,3 @@ class _Window(io.RawIOBase):
         found = self._content[first:] if size < 0 else self._content[first : first + size]
         self._place += len(found)
         return found
-
-
-def _touching(pieces: NDArray[np.int64], ranges: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which pieces, in any order, have a part in a sorted set of ranges."""
-    first = np.searchsorted(ranges[:, 1], pieces[:, 0], side="right")
-    return np.asarray(first < np.searchsorted(ranges[:, 0], pieces[:, 1], side="left"))

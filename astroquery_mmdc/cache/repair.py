@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,10 +21,11 @@ from astroquery_mmdc.cache.maintenance import (
     covers_outside,
     merged_covers,
     new_folder,
+    space_errors,
 )
 from astroquery_mmdc.cache.manifest import Generation, Manifest
 from astroquery_mmdc.cache.verify import Report, check, is_same
-from astroquery_mmdc.exceptions import CacheError, IncompleteResultWarning
+from astroquery_mmdc.exceptions import IncompleteResultWarning
 
 __all__ = ["repair"]
 
@@ -161,27 +162,26 @@ def _restore_tile(layout: Layout, generation: Generation, tile: Tile) -> None:
     keys = np.repeat(part.positions.keys[low:high], np.diff(starts[low : high + 1]))
     rows = pa.concat_tables(part.rows.read(np.array([[first, last]]), None))
     table = rows.append_column(STORE_SCHEMA.field(KEY), pa.array(keys)).cast(STORE_SCHEMA)
-    for scratch in _scratch(layout):
-        writer = CatalogWriter(scratch)
-        writer.add(tile, table)
-        path = layout.tile(generation.path, tile)
+    path = layout.tile(generation.path, tile)
+    with _scratch(layout) as catalog:
+        CatalogWriter(catalog).add(tile, table)
         path.parent.mkdir(parents=True, exist_ok=True)
-        (scratch / "dataset" / tile.path).replace(path)
+        (catalog / "dataset" / tile.path).replace(path)
 
 
 def _restore_descriptions(
     layout: Layout, manifest: Manifest, generation: Generation, expected: dict[str, str]
 ) -> None:
     folder = layout.generation(generation.path)
-    for scratch in _scratch(layout):
-        writer = CatalogWriter(scratch)
+    with _scratch(layout) as catalog:
+        writer = CatalogWriter(catalog)
         for tile in _counted(layout, generation, tiles_of(manifest.files(generation.id))):
             writer.keep(tile, folder, expected[f"dataset/{tile.path}"])
         for record in writer.finish():
             same = record.checksum == expected.get(record.path)
             if same and not is_same(folder / record.path, record.checksum):
                 (folder / record.path).parent.mkdir(parents=True, exist_ok=True)
-                (scratch / record.path).replace(folder / record.path)
+                (catalog / record.path).replace(folder / record.path)
 
 
 def _counted(layout: Layout, generation: Generation, tiles: Sequence[Tile]) -> list[Tile]:
@@ -191,13 +191,8 @@ def _counted(layout: Layout, generation: Generation, tiles: Sequence[Tile]) -> l
     return [Tile.of(tile.order, tile.pixel, rows(tile)) for tile in tiles]
 
 
+@contextmanager
 def _scratch(layout: Layout) -> Iterator[Path]:
-    folder = layout.root / ".spool-repair"
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        yield folder
-    except OSError as err:
-        msg = f"{layout.root} cannot be repaired ({err}); free some space, or check the folder"
-        raise CacheError(msg) from err
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    """Give the name of a catalogue to write, from which files are taken."""
+    with space_errors(f"repairing {layout.root}"), new_folder(layout) as folder:
+        yield folder / "catalog"

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from astroquery_mmdc.cache.layout import KEY, ORDER, ROW_SCHEMA, STORE_SCHEMA
+from astroquery_mmdc.cache.healpix import ORDER
+from astroquery_mmdc.cache.layout import KEY, ROW_SCHEMA, STORE_SCHEMA
 from astroquery_mmdc.exceptions import InputWarning, InvalidRequestError
 from astroquery_mmdc.schema.wire import Limit
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from astroquery_mmdc.cache.healpix import ARCSEC
+
 __all__ = [
     "Cap",
     "Runs",
@@ -24,7 +26,6 @@ __all__ = [
 Runs = NDArray[np.int64]
 """Half-open runs of rows, shape (n, 2), sorted and disjoint."""
 
-ARCSEC = math.pi / 180 / 3600
 # Radian; above the rounding of two unit vectors, and a millionth of a milliarcsecond.
 _ROUNDING = 1e-15
 

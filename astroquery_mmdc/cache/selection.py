@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from astroquery_mmdc.cache.cells import cone_ranges, unit_vectors
 from astroquery_mmdc.cache.filters import Filters, row_order
-from astroquery_mmdc.cache.layout import MAX_KEY
+from astroquery_mmdc.cache.healpix import whole_sky
 from astroquery_mmdc.cache.search import Runs, cap, no_runs, separation_arcsec
 from astroquery_mmdc.cache.snapshot import Snapshot
 from astroquery_mmdc.schema.wire import ORDERINGS
@@ -52,7 +52,7 @@ class Selection:
         """Return ranges of order 29 that hold all wanted rows."""
         if self.limit == 0:
             return no_runs()
-        return np.array([[0, MAX_KEY]]) if self.cone is None else cone_ranges(*self.cone)
+        return whole_sky() if self.cone is None else cone_ranges(*self.cone)
 
     def rows(self, snapshot: Snapshot) -> NDArray[np.int64]:
         """Return the numbers of the wanted rows, for `Snapshot.take`, in the order of the answer.

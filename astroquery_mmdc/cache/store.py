@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -89,19 +88,8 @@ class ObservationCache(Reader):
 
     def close(self) -> None:
         """Close the files; the object cannot be used afterwards."""
-        self._loader.close()
+        super().close()
         self._manifest.close()
-
-    def __enter__(self) -> ObservationCache:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def folder(self) -> Path:

@@ -22,6 +22,7 @@ __all__ = [
     "client",
     "command_errors",
     "json_option",
+    "model_options",
     "observation_options",
     "output_option",
     "service_options",
@@ -42,6 +43,17 @@ _SERVICE = (
     click.option("--server", envvar="MMDC_SERVER", help="Address of the service."),
     click.option("--timeout", type=float, help="Seconds to wait for an answer."),
 )
+_MODELS = (
+    click.option("--z", type=float, required=True, help="Redshift."),
+    click.option("--ebl/--no-ebl", default=True, show_default=True, help="Absorption by the EBL."),
+    click.option(
+        "--where",
+        type=click.Choice(["local", "service"]),
+        default="local",
+        show_default=True,
+        help="Compute on this machine or at the service.",
+    ),
+)
 _OBSERVATIONS = (
     click.option("-r", "--radius", default="5 arcsec", show_default=True, help="With a unit."),
     click.option("--catalog", help="Catalogue code."),
@@ -57,6 +69,7 @@ def _stacked(options: tuple[Callable[[F], F], ...]) -> Callable[[F], F]:
 
 
 service_options = _stacked(_SERVICE)
+model_options = _stacked(_MODELS)
 observation_options = _stacked(_OBSERVATIONS)
 
 

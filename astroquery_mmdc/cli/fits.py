@@ -13,6 +13,7 @@ from astroquery_mmdc.cli.common import (
     client,
     command_errors,
     json_option,
+    model_options,
     output_option,
     service_options,
     show,
@@ -28,16 +29,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.command()
 @click.argument("sed", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--model", "model_type", required=True, help="ssc, eic or hadronic.")
-@click.option("--z", type=float, required=True, help="Redshift.")
+@model_options
 @click.option("--fix", "pairs", multiple=True, help="NAME=NUMBER to hold fixed; repeatable.")
-@click.option("--ebl/--no-ebl", default=True, show_default=True, help="Absorption by the EBL.")
-@click.option(
-    "--where",
-    type=click.Choice(["local", "service"]),
-    default="local",
-    show_default=True,
-    help="Fit on this machine or at the service.",
-)
 @click.option("--method", help="How a local fit is made, such as least-squares.")
 @click.option("--seed", type=int, help="Seed of the random numbers of a local fit.")
 @click.option("--processes", type=int, help="How many processes a local fit may use.")

@@ -196,7 +196,12 @@ def jobs(client: MMODAClass, job_id: str | None, output: Path | None, as_json: b
 
 
 @mmoda.command()
-@click.option("-s", "--store", type=click.Path(dir_okay=False, path_type=Path), help="JSON file.")
+@click.option(
+    "-s",
+    "--store",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="JSON file to write; with --local, to read [dispatcher-state.json].",
+)
 @click.option("-j", "--job-id", help="Only this job.")
 @click.option("--group-by-job", is_flag=True, help="One entry for each job.")
 @click.option("--own", is_flag=True, help="Only your own jobs; needs no role.")
@@ -217,7 +222,7 @@ def inspect(
     from astroquery_mmdc._files import write_atomic
 
     if local:
-        records = json.loads((store or Path("dispatcher-state.json")).read_text())["records"]
+        records = _stored_records(store or Path("dispatcher-state.json"))
     else:
         records = client.inspect_state(job_id=job_id, group_by_job=group_by_job, own=own)
         if store:
@@ -227,6 +232,17 @@ def inspect(
         click.echo(json.dumps(records, indent=1))
         return
     click.echo("\n".join(map(_line, records)) or "no jobs")
+
+
+def _stored_records(path: Path) -> list[dict[str, Any]]:
+    from astroquery_mmdc.exceptions import InvalidRequestError
+
+    try:
+        records: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["records"]
+    except (ValueError, KeyError, TypeError, RecursionError) as err:
+        msg = f"store: {path} holds no records of jobs; give a file that inspect -s has written"
+        raise InvalidRequestError(msg, parameter="store") from err
+    return records
 
 
 def _line(record: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from astroquery_mmdc.cli.common import (
     client,
     command_errors,
     json_option,
+    model_options,
     output_option,
     service_options,
     show,
@@ -87,7 +88,7 @@ def _given(options: dict[str, Any]) -> dict[str, float]:
 
 @click.command()
 @click.argument("model_type")
-@click.option("--z", type=float, required=True, help="Redshift.")
+@model_options
 @_parameter_options
 @click.option(
     "-p",
@@ -95,14 +96,6 @@ def _given(options: dict[str, Any]) -> dict[str, float]:
     "pairs",
     multiple=True,
     help="NAME=NUMBER, or NAME='NUMBER UNIT' such as B='0.03 G'; repeatable.",
-)
-@click.option("--ebl/--no-ebl", default=True, show_default=True, help="Absorption by the EBL.")
-@click.option(
-    "--where",
-    type=click.Choice(["local", "service"]),
-    default="local",
-    show_default=True,
-    help="Compute on this machine or at the service.",
 )
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw into a file.")
 @output_option

@@ -98,7 +98,8 @@ def fit_model(
     **choices
         For a local fit only: what `astroquery_mmdc.modeling.fit` takes, such as ``method``,
         ``seed``, ``processes`` and ``checkpoint``, and what its models take, such as
-        ``normalization="mmdc"``.
+        ``normalization="mmdc"``. By default there is a posterior, but of hadronic models, which
+        take long, the optimum alone.
 
     Returns
     -------
@@ -111,6 +112,11 @@ def fit_model(
         A parameter is wrong, or these points cannot be fitted.
     JobFailedError
         The fit failed at the service.
+
+    Notes
+    -----
+    Ctrl-C ends a local fit early: what it has by then is returned, with an
+    ``IncompleteResultWarning`` and ``is_complete`` False. A second one raises `KeyboardInterrupt`.
 
     Examples
     --------

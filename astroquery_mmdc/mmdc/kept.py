@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from astroquery_mmdc._config import conf
-from astroquery_mmdc._files import write_atomic
+from astroquery_mmdc._files import remove_oldest, write_atomic
 from astroquery_mmdc.exceptions import (
     OfflineError,
     RateLimitError,
@@ -81,7 +82,10 @@ class Answers:
         self._folder = folder
 
     def put(self, kind: str, question: Mapping[str, Any], content: Any) -> None:
-        """Keep an answer, in the place of an older one; a full disk does not stop the query."""
+        """Keep an answer, in the place of an older one; a full disk does not stop the query.
+
+        Where all take more than ``conf.answers_size``, the oldest go.
+        """
         retrieved = datetime.now(UTC).isoformat(timespec="seconds")
         kept = {
             "format": _FORMAT,
@@ -89,10 +93,18 @@ class Answers:
             "retrieved": retrieved,
             "content": content,
         }
-        path = self._path(kind, question)
+        path, content = self._path(kind, question), json.dumps(kept)
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, json.dumps(kept))
+            write_atomic(path, content)
+            self._make_room(len(content))
+
+    def _make_room(self, written: int) -> None:
+        limit = conf.answers_size
+        # Looking through all files takes a while: it is done once for each hundredth of the limit
+        # that is written, on average, by whichever process writes it.
+        if limit >= 0 and random.random() * limit < 100 * written:
+            remove_oldest(self._folder, limit)
 
     def get(self, kind: str, question: Mapping[str, Any]) -> KeptAnswer | None:
         """Return an answer; None if there is none that can be read."""

@@ -66,8 +66,10 @@ def local_fit(
     """
     table = read_points(points, job)
     settings = _settings(source, choices)
+    stop = threading.Event()
+    job.on_interrupt = stop.set
 
-    def compute(stop: threading.Event) -> FitResult:
+    def compute() -> FitResult:
         from astroquery_mmdc.modeling.fits.fitting import fit
 
         told = _Told(job, stop, progress)
@@ -76,7 +78,7 @@ def local_fit(
         result.meta["mmdc"] = {"service": "local", "query": facts}
         return result
 
-    return _in_thread(compute)
+    return _in_thread(compute, stop)
 
 
 class _Told:
@@ -88,10 +90,12 @@ class _Told:
         self._job, self._stop = job, stop
         self._call = progress if callable(progress) else None
         self._bar = Bar(progress is True)
+        self._has_stopped = False
 
     def __call__(self, step: Any) -> None:
-        if self._stop.is_set():
-            # As Ctrl-C in the thread of the fit: it keeps in its checkpoint what it has.
+        if self._stop.is_set() and not self._has_stopped:
+            # As Ctrl-C in the thread of the fit: it returns what it has, and its checkpoint stays.
+            self._has_stopped = True
             raise KeyboardInterrupt
         self._bar(step.stage, step.part)
         if self._call is not None:
@@ -100,6 +104,7 @@ class _Told:
 
 
 def _settings(source: LocalSource, choices: Mapping[str, Any]) -> dict[str, Any]:
+    from astroquery_mmdc.modeling.fits.search import usual_method
     from astroquery_mmdc.modeling.fits.service_terms import neutrino_term
 
     likelihood_type = source.neutrinos.get("likelihood_type")
@@ -107,7 +112,7 @@ def _settings(source: LocalSource, choices: Mapping[str, Any]) -> dict[str, Any]
         msg = f"neutrinos: given, and likelihood_type={likelihood_type!r} as well; leave one out"
         raise InvalidRequestError(msg, parameter="neutrinos")
     return {
-        "method": "importance",
+        "method": usual_method(source.model_type),
         "z": source.z,
         "ebl": source.ebl,
         "fixed": dict(source.fixed),
@@ -136,15 +141,14 @@ def read_points(source: Any, job: Job) -> Table:
         raise InvalidRequestError(msg, parameter=_PARAMETER) from err
 
 
-async def _in_thread(compute: Callable[[threading.Event], FitResult]) -> FitResult:
+async def _in_thread(compute: Callable[[], FitResult], stop: threading.Event) -> FitResult:
     """Compute in a thread of its own; when nobody waits any more it is told to stop."""
-    stop, done = threading.Event(), Future[FitResult]()
-
+    done = Future[FitResult]()
     done.set_running_or_notify_cancel()  # it stops by itself, and then says so to nobody
 
     def run() -> None:
         try:
-            done.set_result(compute(stop))
+            done.set_result(compute())
         except BaseException as err:
             done.set_exception(err)
 

@@ -6,11 +6,9 @@ import re
 from collections.abc import Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from astropy.coordinates.name_resolve import NameResolveError
 
 from astroquery_mmdc.exceptions import (
     InputWarning,
@@ -18,11 +16,11 @@ from astroquery_mmdc.exceptions import (
     MMDCError,
     OfflineError,
     ParseError,
-    ResolverError,
 )
 from astroquery_mmdc.mmdc.kept import answered, spelled
 from astroquery_mmdc.net import Job
 from astroquery_mmdc.net.gather import gather
+from astroquery_mmdc.net.sesame import find_position
 from astroquery_mmdc.schema.coordinates import Targets, as_targets, coordinate_from_string
 from astroquery_mmdc.schema.wire import Path
 
@@ -143,17 +141,5 @@ def _choose(job: Job, name: str, hits: list[Mapping[str, Any]]) -> SkyCoord:
 
 
 async def _sesame(name: str, problem: MMDCError | None) -> Mapping[str, Any]:
-    try:
-        position = await anyio.to_thread.run_sync(_from_name, name)
-    except (NameResolveError, OSError) as err:
-        also = f" (the service: {problem})" if problem else ""
-        msg = (
-            f"name: {name!r} is unknown to the service and to Sesame{also}; check the spelling "
-            "or give coordinates"
-        )
-        raise ResolverError(msg) from err
+    position = await find_position(name, problems=[f"the service: {problem}"] if problem else [])
     return {"name": name, "ra": float(position.ra.deg), "dec": float(position.dec.deg)}
-
-
-def _from_name(name: str) -> SkyCoord:
-    return SkyCoord.from_name(name).icrs

@@ -31,7 +31,7 @@ from astroquery_mmdc.cache.cells import (
 from astroquery_mmdc.cache.coverage import contains
 from astroquery_mmdc.cache.filters import Filters as RowFilters
 from astroquery_mmdc.cache.filters import row_order
-from astroquery_mmdc.cache.healpix import WHOLE_SKY, Ranges
+from astroquery_mmdc.cache.healpix import Ranges, whole_sky
 from astroquery_mmdc.exceptions import (
     OfflineError,
     RateLimitError,
@@ -71,7 +71,7 @@ _SEGMENTS = 100
 
 _OLDER_OFFLINE = "the answer is older than conf.cache_timeout; conf.offline is set"
 
-_WHOLE_SKY: Ranges = np.array([WHOLE_SKY], dtype=np.int64)
+_WHOLE_SKY: Ranges = whole_sky()
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,12 @@ from astroquery_mmdc.mmdc.sed_jobs import (
     SedRequest,
     finished,
     kept_or_asked,
+    of_each,
     payloads,
     question_of,
     take_up,
 )
 from astroquery_mmdc.net import Job
-from astroquery_mmdc.net.gather import gather
 from astroquery_mmdc.net.journal import JournalEntry
 from astroquery_mmdc.schema.coordinates import Targets, as_targets
 from astroquery_mmdc.schema.provenance import provenance
@@ -135,12 +135,7 @@ async def _seds(
     wanted = payloads(targets, request)
     if targets.is_scalar:
         return await _one(self, job, wanted[0], request)
-    jobs = [Job() for _ in wanted]
-    seds = await gather(
-        _one(self, each, payload, request) for each, payload in zip(jobs, wanted, strict=True)
-    )
-    for each in jobs:
-        job.take_warnings(each)
+    seds = await of_each(job, wanted, lambda part, payload: _one(self, part, payload, request))
     return _stacked(seds)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from astropy.coordinates import SkyCoord
 
@@ -19,6 +19,7 @@ from astroquery_mmdc.exceptions import (
 from astroquery_mmdc.mmdc.kept import KeptAnswer, answered, spelled
 from astroquery_mmdc.mmdc.progress import Progress, watcher
 from astroquery_mmdc.net import Job
+from astroquery_mmdc.net.gather import gather
 from astroquery_mmdc.net.jobs import poll
 from astroquery_mmdc.net.journal import JournalEntry
 from astroquery_mmdc.schema.catalogs import check_catalog
@@ -33,6 +34,7 @@ __all__ = [
     "SedRequest",
     "finished",
     "kept_or_asked",
+    "of_each",
     "payloads",
     "question_of",
     "take_up",
@@ -41,6 +43,7 @@ __all__ = [
 _FIRST_WAIT = 20
 _FIRST_WAIT_WITH_PROGRESS = 2
 Payload = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,17 @@ def _payload(name: str | None, position: SkyCoord, request: SedRequest) -> Paylo
     if request.refresh:
         body["refresh"] = True
     return {"json": body, "params": dict(request.params)}
+
+
+async def of_each(
+    job: Job, payloads: Sequence[Payload], ask: Callable[[Job, Payload], Coroutine[Any, Any, T]]
+) -> list[T]:
+    """Ask for each payload, all at the same time; the job gets the warnings of all."""
+    jobs = [Job() for _ in payloads]
+    found = await gather(ask(*each) for each in zip(jobs, payloads, strict=True))
+    for part in jobs:
+        job.take_warnings(part)
+    return found
 
 
 async def kept_or_asked(

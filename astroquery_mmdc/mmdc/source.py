@@ -14,9 +14,8 @@ from astroquery_mmdc._config import conf
 from astroquery_mmdc.mmdc import legacy
 from astroquery_mmdc.mmdc.names import resolve_targets
 from astroquery_mmdc.mmdc.progress import Progress
-from astroquery_mmdc.mmdc.sed_jobs import Payload, SedRequest, kept_or_asked, payloads
+from astroquery_mmdc.mmdc.sed_jobs import Payload, SedRequest, kept_or_asked, of_each, payloads
 from astroquery_mmdc.net import Job
-from astroquery_mmdc.net.gather import gather
 from astroquery_mmdc.schema.coordinates import Targets, as_targets
 from astroquery_mmdc.schema.provenance import provenance
 from astroquery_mmdc.schema.sources import Source, source_from_json, sources_table
@@ -87,7 +86,7 @@ async def _fetched(
     wanted = payloads(targets, request)
     if targets.is_scalar:
         return await _one(self, job, wanted[0], request)
-    found = await gather(_one(self, Job(), payload, request) for payload in wanted)
+    found = await of_each(job, wanted, lambda part, payload: _one(self, part, payload, request))
     table = sources_table(found)
     table.add_column(np.arange(len(found)), name="query_index", index=0)
     table.meta["mmdc"] = provenance(

@@ -12,16 +12,15 @@ import numpy as np
 from astropy import units as u
 from astropy.table import Column, MaskedColumn, QTable, Table
 
-from astroquery_mmdc.exceptions import InvalidRequestError, ParseError
+from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.mmoda.products import Product
 from astroquery_mmdc.mmoda.table_units import unit_from_text
+from astroquery_mmdc.schema.source_catalog import SourceCatalog, plain_values, type_of
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
 
 __all__ = ["DispatcherCatalog"]
-
-_MAX_COLUMNS = 1000
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -67,23 +66,22 @@ class DispatcherCatalog(Product):
         ParseError
             The columns do not fit together; the message says which.
         """
-        said = _read(catalog)
-        names, columns = _columns(said)
-        unit = unit_from_text(said.get("cat_coord_units"))
-        sky = (said.get("cat_lon_name"), said.get("cat_lat_name"))
-        table = QTable(meta=dict(said.get("cat_meta") or {}))
-        for column_name, values in zip(names, columns, strict=True):
+        said = SourceCatalog.read(catalog)
+        unit = unit_from_text(said.coord_units)
+        table = QTable(meta=dict(said.meta))
+        for column_name, values in said.columns.items():
             column = _column(column_name, values)
-            is_angle = unit is not None and column_name in sky and column.dtype.kind in "iuf"
+            is_sky = column_name in (said.lon_name, said.lat_name)
+            is_angle = unit is not None and is_sky and column.dtype.kind in "iuf"
             table[column_name] = u.Quantity(column, unit) if is_angle else column
         return cls(
             name=name,
             table=table,
-            frame=said.get("cat_frame"),
-            coord_units=said.get("cat_coord_units"),
-            lon_name=sky[0],
-            lat_name=sky[1],
-            described=_described(said.get("cat_column_descr")),
+            frame=said.frame,
+            coord_units=said.coord_units,
+            lon_name=said.lon_name,
+            lat_name=said.lat_name,
+            described=dict(said.types),
         )
 
     @classmethod
@@ -145,18 +143,17 @@ class DispatcherCatalog(Product):
 
     def to_api(self) -> dict[str, Any]:
         """Return the dictionary that a request takes as ``selected_catalog``."""
-        names = list(self.table.colnames)
-        said = {
-            "cat_frame": self.frame,
-            "cat_coord_units": self.coord_units,
-            "cat_column_list": [self._values(name) for name in names],
-            "cat_column_names": names,
-            "cat_column_descr": [[name, self._type(name)] for name in names],
-            "cat_lat_name": self.lat_name,
-            "cat_lon_name": self.lon_name,
-        }
+        names = self.table.colnames
         meta = {key: value for key, value in self.table.meta.items() if not key.startswith("__")}
-        return {**said, "cat_meta": meta} if meta else said
+        return SourceCatalog(
+            columns={name: self._values(name) for name in names},
+            types={name: self._type(name) for name in names},
+            frame=self.frame,
+            coord_units=self.coord_units,
+            lon_name=self.lon_name,
+            lat_name=self.lat_name,
+            meta=meta,
+        ).as_json()
 
     def get_api_dictionary(self) -> str:
         """Return the JSON text that a request takes as ``selected_catalog``."""
@@ -180,8 +177,7 @@ class DispatcherCatalog(Product):
         column = self.table[name]
         if isinstance(column, u.Quantity):
             column = column.to_value(self._unit(name) or column.unit)
-        # Masked entries become None by themselves.
-        return [None if value != value else value for value in column.tolist()]
+        return plain_values(column)
 
     def _unit(self, name: str) -> u.UnitBase | None:
         """Return the unit that the dictionary states for a column: only coordinates have one."""
@@ -191,7 +187,7 @@ class DispatcherCatalog(Product):
     def _type(self, name: str) -> Any:
         """Return the type of a column as it was written; texts may have become longer."""
         column = self.table[name]
-        now = column.dtype.descr[0][1]
+        now = type_of(column)
         before = self.described.get(name)
         return now if before is None or column.dtype.kind in "US" else before
 
@@ -199,44 +195,8 @@ class DispatcherCatalog(Product):
 # ---------------------------------------------------------------- reading
 
 
-def _read(catalog: Mapping[str, Any] | str) -> Mapping[str, Any]:
-    if isinstance(catalog, str):
-        try:
-            catalog = json.loads(catalog)
-        except (ValueError, RecursionError) as err:
-            msg = f"catalogue: not JSON ({err})"
-            raise ParseError(msg) from err
-    if not isinstance(catalog, Mapping) or "cat_column_list" not in catalog:
-        msg = f"catalogue: a dictionary with cat_column_list is expected, not {str(catalog)[:80]!r}"
-        raise ParseError(msg)
-    return catalog
-
-
-def _columns(said: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
-    names, columns = said.get("cat_column_names"), said["cat_column_list"]
-    if not isinstance(names, list) or not isinstance(columns, list):
-        msg = "catalogue: cat_column_names and cat_column_list must be lists"
-        raise ParseError(msg)
-    if len(names) != len(columns) or len(names) > _MAX_COLUMNS or len(set(names)) < len(names):
-        msg = f"catalogue: {len(columns)} columns with the {len(names)} names {names[:20]}"
-        raise ParseError(msg)
-    lengths = {len(column) if isinstance(column, list) else -1 for column in columns}
-    if len(lengths) > 1 or -1 in lengths:
-        msg = f"catalogue: columns of different lengths {sorted(lengths)}"
-        raise ParseError(msg)
-    return [str(name) for name in names], columns
-
-
-def _described(said: Any) -> dict[str, Any]:
-    entries = said if isinstance(said, list) else []
-    return {str(e[0]): e[1] for e in entries if isinstance(e, list | tuple) and len(e) > 1}
-
-
 def _column(name: str, values: list[Any]) -> Any:
     """Return a column; numbers with gaps are masked, mixed values stay objects."""
-    if any(isinstance(value, list | dict) for value in values):
-        msg = f"catalogue: the column {name!r} holds lists or dictionaries"
-        raise ParseError(msg)
     mask = [value is None for value in values]
     if not any(mask):
         return Column(_array(values), name=name)

@@ -15,7 +15,6 @@ from astroquery_mmdc.exceptions import ParseError
 from astroquery_mmdc.mmoda.catalog import DispatcherCatalog
 from astroquery_mmdc.mmoda.collection import DataCollection
 from astroquery_mmdc.mmoda.data_unit import HDU_TYPES, DataUnit
-from astroquery_mmdc.mmoda.ecsv import read_ecsv
 from astroquery_mmdc.mmoda.encoded import (
     dictionary,
     from_base64,
@@ -40,6 +39,7 @@ from astroquery_mmdc.mmoda.products import (
     is_picture,
 )
 from astroquery_mmdc.mmoda.safe_pickle import read_pickle
+from astroquery_mmdc.schema.ecsv import read_ecsv
 
 __all__ = ["decode_products"]
 

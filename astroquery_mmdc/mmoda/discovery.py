@@ -11,6 +11,7 @@ from astropy.table import Table
 
 from astroquery_mmdc.exceptions import (
     AuthError,
+    IncompleteResultWarning,
     InvalidRequestError,
     NotFoundError,
     OfflineError,
@@ -32,31 +33,42 @@ _KEPT_SECONDS = 600.0
 
 
 def list_instruments(self: MMODAClass, job: Job) -> Table | Coroutine[Any, Any, Table]:
-    """List the instruments of the dispatcher.
+    """List the instruments of the dispatcher and the registered notebooks.
 
     Returns
     -------
     `~astropy.table.Table`
         With the column ``instrument``. Asked without a token, which this question could carry in
-        its address only; instruments for some users alone may be missing.
+        its address only; instruments for some users alone may be missing. Where there are
+        notebooks, a dispatcher that cannot be reached gives a warning and no error.
 
     Examples
     --------
     >>> from astroquery_mmdc import MMODA
     >>> instruments = MMODA.list_instruments()  # doctest: +REMOTE_DATA
     """
-    return _instruments(self)
+    return _instruments(self, job)
 
 
-async def _instruments(self: MMODAClass) -> Table:
+async def _instruments(self: MMODAClass, job: Job) -> Table:
     here = list(self.local_instruments)
+    try:
+        there = await _remote_names(self)
+    except (OfflineError, ServiceUnavailableError) as err:
+        if not here:
+            raise
+        job.warn(f"only the notebooks of this machine are listed: {err}", IncompleteResultWarning)
+        there = []
+    return Table({"instrument": list(dict.fromkeys([*there, *here]))}, dtype=[str])
+
+
+async def _remote_names(self: MMODAClass) -> list[str]:
     try:
         reply = await self.client.request("GET", DispatcherPath.INSTRUMENTS)
     except NotFoundError:
         params = {"instrument": "mock"}
         reply = await self.client.request("GET", DispatcherPath.INSTRUMENTS_OLD, params=params)
-    names = list(dict.fromkeys([*_names(reply), *here]))
-    return Table({"instrument": names}, dtype=[str])
+    return _names(reply)
 
 
 def _names(reply: Reply) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,9 +32,9 @@ class _Table(Product):
         return "ecsv"
 
     @property
+    @abstractmethod
     def table(self) -> QTable:
         """The values as a table."""
-        raise NotImplementedError
 
     def _write_to(self, path: Path) -> None:
         self.table.write(path)

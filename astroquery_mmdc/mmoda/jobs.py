@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 import anyio
@@ -18,12 +18,11 @@ from astroquery_mmdc.mmoda.protocol import (
     ProductRequest,
     Report,
     form,
-    new_session,
     next_status,
     read_answer,
 )
 from astroquery_mmdc.net import Job, JobProgress, QueryHandle, ServiceClient, portal
-from astroquery_mmdc.schema.dispatcher import DispatcherPath, QueryStatus
+from astroquery_mmdc.schema.dispatcher import DispatcherPath, QueryStatus, new_session
 
 __all__ = ["ProductHandle", "ProductJob", "run"]
 
@@ -211,9 +210,23 @@ async def _ask(
         _log.info("job %s: connection lost (%s), asking again", job.job_id, err.detail)
         return None
     body = await anyio.to_thread.run_sync(reply.json)
-    answer = read_answer(body, job_id=job.job_id)
+    answer = read_answer(body, job_id=None if status == QueryStatus.NEW else job.job_id)
+    answer = _of_known_job(answer, job)
     job.note(answer, time.monotonic() - started)
     return answer
+
+
+def _of_known_job(answer: Answer, job: ProductJob) -> Answer:
+    """Return the answer, or that the known job goes on where the dispatcher began another one.
+
+    When many ask at once, a dispatcher may take a request that is repeated for a different one
+    (it counts an empty list of science windows as a parameter then, which it otherwise leaves out).
+    """
+    is_other = job.job_id not in (None, answer.job_id)
+    if not is_other or answer.is_refused or answer.status == QueryStatus.DONE:
+        return answer
+    _log.info("job %s: the dispatcher calls it %s as well", job.job_id, answer.job_id)
+    return replace(answer, job_id=str(job.job_id), status=QueryStatus.SUBMITTED, report=job.report)
 
 
 def _pause(job: ProductJob, deadline: float) -> float:

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import anyio
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from astropy.coordinates.name_resolve import NameResolveError
 from astropy.time import Time
 
 from astroquery_mmdc.exceptions import InvalidRequestError, MMDCError, OfflineError, ResolverError
 from astroquery_mmdc.mmoda.errors import cause
 from astroquery_mmdc.net import Job, ServiceClient
+from astroquery_mmdc.net.sesame import find_position
 from astroquery_mmdc.schema.coordinates import coordinate_from_string
 from astroquery_mmdc.schema.dispatcher import DispatcherPath
 
@@ -76,10 +75,12 @@ def resolve_name(
     Raises
     ------
     ResolverError
-        Nobody knows the name.
+        None of the three knows the name; the message holds the words of each.
 
     Examples
     --------
+    An event brings its time window along:
+
     >>> from astroquery_mmdc import MMODA
     >>> event = MMODA.resolve_name("GW170817")  # doctest: +REMOTE_DATA
     """
@@ -106,7 +107,7 @@ async def find_name(self: MMODAClass, name: str) -> ResolvedName:
             # The next one may know the name; if none does, these are the reasons to tell.
             _log.info("name %r: the %s does not help (%s)", name, service, err)
             problems.append(f"{service}: {err}")
-    return await _sesame(name, problems)
+    return ResolvedName(name, await find_position(name, problems=problems), service="sesame")
 
 
 async def _resolver(self: MMODAClass, name: str) -> Mapping[str, Any]:
@@ -171,20 +172,3 @@ def _window(answer: Mapping[str, Any]) -> tuple[Time | None, Time | None]:
 
 def _time(text: Any) -> Time:
     return Time(str(text).replace(" ", "T"), format="isot", scale="utc")
-
-
-async def _sesame(name: str, problems: list[str]) -> ResolvedName:
-    try:
-        position = await anyio.to_thread.run_sync(_from_name, name)
-    except (NameResolveError, OSError) as err:
-        reasons = "; ".join(problems)
-        msg = (
-            f"name: {name!r} is unknown here and to Sesame ({reasons}); check the spelling or "
-            "give coordinates"
-        )
-        raise ResolverError(msg) from err
-    return ResolvedName(name, position, service="sesame")
-
-
-def _from_name(name: str) -> SkyCoord:
-    return SkyCoord.from_name(name).icrs

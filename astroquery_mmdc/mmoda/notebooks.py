@@ -16,15 +16,15 @@ import anyio
 from astroquery_mmdc.exceptions import InvalidRequestError, JobTimeoutError
 from astroquery_mmdc.mmoda.description import Description, read_description
 from astroquery_mmdc.mmoda.jobs import ProductJob
-from astroquery_mmdc.mmoda.protocol import Answer, ProductRequest, Report
+from astroquery_mmdc.mmoda.protocol import Answer, ProductRequest, read_report
 from astroquery_mmdc.schema.dispatcher import QueryStatus
-from astroquery_mmdc.schema.instruments import InstrumentSpec, meta_data, read_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from astroquery_mmdc.mmoda.core import MMODAClass
     from astroquery_mmdc.notebooks import Notebook
+    from astroquery_mmdc.schema.instruments import InstrumentSpec
 
 __all__ = ["LocalInstruments", "register_notebook", "run_local"]
 
@@ -43,6 +43,8 @@ class _Local:
     @property
     def description(self) -> Description:
         """What it is, as a dispatcher would tell it."""
+        from astroquery_mmdc.schema.instruments import meta_data
+
         return read_description(meta_data(self.spec))
 
 
@@ -137,7 +139,12 @@ def register_notebook(
 
 
 async def run_local(
-    self: MMODAClass, job: ProductJob, request: ProductRequest, deadline: float
+    self: MMODAClass,
+    job: ProductJob,
+    request: ProductRequest,
+    *,
+    deadline: float,
+    notify: Callable[[], None],
 ) -> Answer:
     """Make the product of a local instrument, as the dispatcher would answer it.
 
@@ -149,6 +156,8 @@ async def run_local(
     request : ProductRequest
     deadline : float
         Moment of `time.monotonic` at which the run ends.
+    notify : callable
+        Called when there is news about the job.
 
     Returns
     -------
@@ -165,23 +174,24 @@ async def run_local(
     values, unknown = _values(local, request)
     job_id = _job_id(local, request.product, values)
     job.job_id, job.status = job_id, QueryStatus.SUBMITTED
-    stop = threading.Event()
-
+    stop, ended = threading.Event(), QueryStatus.FAILED
     try:
         with anyio.fail_after(max(0.0, deadline - anyio.current_time())):
             products = await anyio.to_thread.run_sync(
                 self.local_instruments.make,
                 request,
                 stop,
-                partial(_note, job),
+                partial(_note, job, notify),
                 abandon_on_cancel=True,
             )
+        ended = QueryStatus.DONE
     except TimeoutError as err:
         msg = f"{request.instrument}: the time is over and the notebook was stopped; raise timeout="
         raise JobTimeoutError(msg, job_id=job_id) from err
     finally:
         stop.set()
-    job.status = QueryStatus.DONE
+        job.status = ended
+        notify()
     asked = {**values, "instrument": request.instrument, "product_type": request.product}
     return Answer(
         status=QueryStatus.DONE,
@@ -192,15 +202,17 @@ async def run_local(
     )
 
 
-def _note(job: ProductJob, progress: Mapping[str, Any]) -> None:
-    """Take what a run tells about itself."""
-    if progress:
-        job.status = QueryStatus.PROGRESS
-        stage, done, total = (progress[name] for name in ("stage", "progress", "progress_max"))
-        job.report = Report(messages=1, stage=str(stage), done=int(done), total=int(total))
+def _note(job: ProductJob, notify: Callable[[], None], progress: Mapping[str, Any]) -> None:
+    """Take what a run tells about itself, many times the same."""
+    report = read_report({"full_report_dict": progress})
+    if progress and report != job.report:
+        job.status, job.report = QueryStatus.PROGRESS, report
+        notify()
 
 
 def _values(local: _Local, request: ProductRequest) -> tuple[dict[str, Any], tuple[str, ...]]:
+    from astroquery_mmdc.schema.instruments import read_values
+
     return read_values(local.spec.product(request.product), request.parameters)
 
 

@@ -189,7 +189,11 @@ def _with_systematic(hdus: fits.HDUList, hdu: Any, systematic: float) -> Any:
     if "SYS_ERR" in hdu.columns.names:
         hdu.data["SYS_ERR"][:] = values
         return hdu
-    columns = hdu.columns + fits.ColDefs([fits.Column("SYS_ERR", "E", array=values)])
+    return _with_columns(hdus, hdu, [*hdu.columns, fits.Column("SYS_ERR", "E", array=values)])
+
+
+def _with_columns(hdus: fits.HDUList, hdu: Any, columns: list[fits.Column]) -> Any:
+    """Put a table with the same header and these columns into the place of one."""
     new = fits.BinTableHDU.from_columns(columns, header=hdu.header, name=hdu.name)
     hdus[hdus.index(hdu)] = new
     return new
@@ -197,11 +201,25 @@ def _with_systematic(hdus: fits.HDUList, hdu: Any, systematic: float) -> Any:
 
 def _complete_matrix(hdus: fits.HDUList, origin: Mapping[str, Any]) -> None:
     ebounds = _complete(hdus, ("E_MIN", "E_MAX"), "EBOUNDS", _EBOUNDS, origin)
-    matrix = _complete(hdus, ("MATRIX",), "MATRIX", _MATRIX, origin)
+    matrix = _with_groups(hdus, _complete(hdus, ("MATRIX",), "MATRIX", _MATRIX, origin))
     channels = ebounds.data["CHANNEL"]
     for hdu in (ebounds, matrix):
         hdu.header.setdefault("DETCHANS", len(channels))
     _first_channel(matrix, "F_CHAN", channels)
+
+
+def _with_groups(hdus: fits.HDUList, matrix: Any) -> Any:
+    """Return the matrix with lists of channels, even of one: some readers know no other form."""
+    columns = [_as_lists(column, matrix.data[column.name]) for column in matrix.columns]
+    return _with_columns(hdus, matrix, columns)
+
+
+def _as_lists(column: fits.Column, values: NDArray[Any]) -> fits.Column:
+    if column.name not in ("F_CHAN", "N_CHAN") or values.ndim > 1 or values.dtype.kind not in "iu":
+        return column
+    lists = np.empty(len(values), dtype=object)
+    lists[:] = list(values.reshape(-1, 1))
+    return fits.Column(column.name, "PJ()", array=lists)
 
 
 def _complete(

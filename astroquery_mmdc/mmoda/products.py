@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,7 @@ def guess_ending(content: bytes) -> str:
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class Product:
+class Product(ABC):
     """One product: a name, what is said about it, and a file that it can be saved as.
 
     Parameters
@@ -74,9 +75,9 @@ class Product:
     meta_data: dict[str, Any] = field(default_factory=dict)
 
     @property
+    @abstractmethod
     def extension(self) -> str:
         """Ending of the file that `write` makes, without the point."""
-        raise NotImplementedError
 
     @property
     def shown_meta(self) -> Any:
@@ -102,8 +103,9 @@ class Product:
             self._write_to(temporary)
         return Path(path).expanduser()
 
+    @abstractmethod
     def _write_to(self, path: Path) -> None:
-        raise NotImplementedError
+        """Write the file; `write` sees to it that it appears whole or not at all."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

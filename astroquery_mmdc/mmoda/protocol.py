@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +16,6 @@ __all__ = [
     "Report",
     "failure",
     "form",
-    "new_session",
     "next_status",
     "read_answer",
     "read_report",
@@ -26,16 +23,10 @@ __all__ = [
 
 # The release of the protocol that is spoken here; dispatchers compare it with their own.
 _PROTOCOL_RELEASE = "1.3.5"
-_ALPHABET = string.ascii_uppercase + string.digits
 _RESTORED = "restored from cache"
 _COMPUTED = "main done"
 
 Wire = str | list[str]
-
-
-def new_session() -> str:
-    """Return a fresh session id: 16 capitals and digits, made by the client."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(16))
 
 
 @dataclass(frozen=True, slots=True)

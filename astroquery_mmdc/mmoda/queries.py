@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -45,20 +46,20 @@ _log = logging.getLogger(__name__)
 _TYPES = ("Real", "Dummy")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What a user asked for, not yet checked against the instrument."""
 
     instrument: str
     product: str
     product_type: str
-    parameters: Mapping[str, Any]
-    coordinates: SkyCoord | str | None
-    strict: bool
     token: Token | None
     deadline: float
     progress: Any
-    cache: bool
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    coordinates: SkyCoord | str | None = None
+    strict: bool = False
+    cache: bool = False
 
 
 def get_product(
@@ -132,40 +133,36 @@ def get_product(
     ...     instrument="spi_acs", product="spi_acs_lc", coordinates="4U 1700-377",
     ...     T1="58195.455", T2="58195.555", T_format="mjd", time_bin=1)
     """
-    handle = get_product_async(
-        self,
-        instrument=instrument,
-        product=product,
-        product_type=product_type,
+    job = ProductJob()
+    wanted = Wanted(
+        instrument=_name("instrument", instrument),
+        product=_name("product", product),
+        product_type=_product_type(product_type),
+        token=self.find_token(token, job),
+        deadline=deadline_after(timeout),
+        progress=reporter(progress),
+        parameters=parameters,
         coordinates=coordinates,
-        token=token,
         strict=strict,
-        timeout=timeout,
-        progress=progress,
         cache=cache,
-        get_query_payload=get_query_payload,
-        **parameters,
     )
-    waits = self.wait if wait is None else wait
-    return _finished(handle) if waits else handle
+    work = _payload(self, job, wanted) if get_query_payload else _product(self, job, wanted)
+    handle = ProductHandle(portal.start(work), job)
+    if not (self.wait if wait is None else wait):
+        return handle
+    try:
+        return wait_for(handle._future)
+    finally:
+        job.emit_warnings()
 
 
-def get_product_async(
-    self: MMODAClass,
-    *,
-    instrument: str,
-    product: str,
-    product_type: str = "Real",
-    coordinates: SkyCoord | str | None = None,
-    token: str | Token | None = None,
-    strict: bool = False,
-    timeout: float | None = None,
-    progress: Progress = None,
-    cache: bool = False,
-    get_query_payload: bool = False,
-    **parameters: Any,
-) -> ProductHandle[DataCollection]:
-    """Ask for a product without waiting; parameters as for `get_product`.
+def get_product_async(self: MMODAClass, **arguments: Any) -> ProductHandle[DataCollection]:
+    """Ask for a product without waiting.
+
+    Parameters
+    ----------
+    **arguments
+        As for `get_product`, without ``wait``.
 
     Returns
     -------
@@ -173,28 +170,16 @@ def get_product_async(
         Its ``get_data()`` gives what `get_product` returns; it can also be awaited. Its flags
         ``is_submitted``, ``is_complete``, ``is_done`` and ``is_failed`` tell the state.
     """
-    job = ProductJob()
-    wanted = Wanted(
-        instrument=_name("instrument", instrument),
-        product=_name("product", product),
-        product_type=_product_type(product_type),
-        parameters=parameters,
-        coordinates=coordinates,
-        strict=strict,
-        token=self.find_token(token, job),
-        deadline=deadline_after(timeout),
-        progress=reporter(progress),
-        cache=cache,
-    )
-    work = _payload(self, job, wanted) if get_query_payload else _product(self, job, wanted)
-    return ProductHandle(portal.start(work), job)
+    handle: ProductHandle[DataCollection] = get_product(self, wait=False, **arguments)
+    return handle
 
 
-def _finished(handle: ProductHandle[Any]) -> Any:
-    try:
-        return wait_for(handle._future)
-    finally:
-        handle._job.emit_warnings()
+_known = inspect.signature(get_product)
+# For the help and the completion of notebooks.
+get_product_async.__signature__ = _known.replace(  # type: ignore[attr-defined]
+    parameters=[one for one in _known.parameters.values() if one.name != "wait"],
+    return_annotation="ProductHandle[DataCollection]",
+)
 
 
 def _name(parameter: str, value: Any) -> str:
@@ -289,13 +274,16 @@ async def completed(
 ) -> Any:
     """Run the job to its end and decode what came."""
 
-    def notify(answer: Answer) -> None:
-        record(self, request, answer)
+    def show() -> None:
         if wanted.progress is not None:
             wanted.progress(job.progress)
 
+    def notify(answer: Answer) -> None:
+        record(self, request, answer)
+        show()
+
     if request.instrument in self.local_instruments:
-        answer = await run_local(self, job, request, wanted.deadline)
+        answer = await run_local(self, job, request, deadline=wanted.deadline, notify=show)
     else:
         token = wanted.token.text if wanted.token else None
         answer = await run(

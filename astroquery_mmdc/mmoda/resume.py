@@ -88,12 +88,8 @@ def get_job(
         instrument=request.instrument,
         product=request.product,
         product_type=request.query_type,
-        parameters={},
-        coordinates=None,
-        strict=False,
         token=self.find_token(token, job),
         deadline=deadline_after(timeout),
         progress=reporter(progress),
-        cache=False,
     )
     return ProductHandle(portal.start(completed(self, job, request, wanted)), job)

@@ -34,7 +34,7 @@ def signed_again(token: Token, secret: str, changes: Mapping[str, Any]) -> Token
         The token was signed with another secret.
     """
     head, _, signature = token.text.rpartition(".")
-    if not hmac.compare_digest(_signature(head, secret), signature):
+    if not hmac.compare_digest(_signature(head, secret).encode(), signature.encode()):
         msg = "secret: the token was signed with another one, or is not signed with HS256"
         raise AuthError(msg)
     payload = _segment(json.dumps({**decode_token(token), **changes}).encode())

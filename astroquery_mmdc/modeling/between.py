@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from astroquery_mmdc.modeling.kernels._compiled import compiled
 
 __all__ = ["between"]
 
 
-@njit(cache=True)
+@compiled
 def between(log_x, first, step, values):  # type: ignore[no-untyped-def]
     """Return a spectrum between the nodes of an even grid, by the rules of `Curve`.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -37,7 +38,7 @@ __all__ = ["Model"]
 Array = NDArray[np.float64]
 
 
-class Model:
+class Model(ABC):
     """What the three models share; make an `SSC`, `EIC` or `Hadronic`.
 
     A model is immutable: `replace` returns another one. It is solved when it is first asked.
@@ -85,6 +86,7 @@ class Model:
     _injected: ClassVar[frozenset[str]] = frozenset()
     _defaults: ClassVar[Mapping[str, float]] = {}
     _extras: ClassVar[Mapping[str, Extra]] = {}
+    _refused: ClassVar[Mapping[str, str]] = {}
 
     _electrons: Any
     _numbers: dict[str, float]
@@ -143,12 +145,21 @@ class Model:
         observer: Observer | None,
     ) -> None:
         check_order(numbers)
+        self._check(electrons, settings)
         put = object.__setattr__
         put(self, "_numbers", numbers)
         put(self, "_electrons", electrons)
         put(self, "_settings", settings)
         put(self, "_observer", settings.observer() if observer is None else observer)
         put(self, "_observed", None)
+
+    def _check(self, electrons: Any, settings: Settings) -> None:
+        """Refuse what this kind of model cannot do."""
+        chosen = {"electrons": electrons, "evolution": settings.options.evolution}
+        for name, reason in self._refused.items():
+            if chosen[name] is not None:
+                msg = f"{name}: {type(self).__name__} {reason}"
+                raise InvalidRequestError(msg, parameter=name)
 
     def _names(self, electrons: Any) -> tuple[str, ...]:
         left_out = self._injected if electrons is not None else frozenset()
@@ -224,8 +235,9 @@ class Model:
         """The solved model in the frame of the source, in cgs units."""
         return self.observed.emission
 
+    @abstractmethod
     def _solve(self) -> Emission:
-        raise NotImplementedError
+        """Return the emission in the frame of the source."""
 
     # ---------------------------------------------------------------- what it does
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.modeling.extras import EIC_EXTRAS, HADRONIC_EXTRAS
 from astroquery_mmdc.modeling.kernels.emission import Emission
 from astroquery_mmdc.modeling.model import Model
-from astroquery_mmdc.modeling.observer import Observer
 from astroquery_mmdc.modeling.parameters import check_model_type
-from astroquery_mmdc.modeling.settings import Settings
 
 __all__ = ["EIC", "SSC", "Hadronic", "model_class"]
 
@@ -109,21 +106,10 @@ class Hadronic(Model):
     __slots__ = ()
     model_type = "HADRONIC"
     _extras = HADRONIC_EXTRAS
-
-    def _fill(
-        self,
-        numbers: dict[str, float],
-        electrons: Any,
-        settings: Settings,
-        observer: Observer | None,
-    ) -> None:
-        if electrons is not None:
-            msg = "electrons: Hadronic takes injected electrons; leave the distribution out"
-            raise InvalidRequestError(msg, parameter="electrons")
-        if settings.options.evolution is not None:
-            msg = "evolution: Hadronic is a steady state; leave it out"
-            raise InvalidRequestError(msg, parameter="evolution")
-        super()._fill(numbers, electrons, settings, observer)
+    _refused: ClassVar[Mapping[str, str]] = {
+        "electrons": "takes injected electrons; leave the distribution out",
+        "evolution": "is a steady state; leave it out",
+    }
 
     def _solve(self) -> Emission:
         from astroquery_mmdc.modeling.solvers import solve_hadronic

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from astroquery_mmdc.exceptions import MMDCError
 from astroquery_mmdc.modeling.extras import EIC_EXTRAS, HADRONIC_EXTRAS, extras_cgs
+from astroquery_mmdc.modeling.kernels.blob import Blob
 
 if TYPE_CHECKING:
     from astroquery_mmdc.modeling.kernels.emission import Emission
@@ -18,19 +19,18 @@ def solve_ssc(model: Model) -> Emission:
     """Solve an `SSC` model."""
     ssc = _solver("kernels.ssc")
     options, numbers = model.settings.options, model.parameters
-    source = _source(numbers, "log_radius")
     if model.electrons is not None:
+        source = _source(numbers)
         del source["lorentz_factor"]
         return ssc.solve_given(model.electrons, options, **source)
-    return ssc.solve(options, **source, **_injected(numbers))
+    return ssc.solve(_blob(numbers), options)
 
 
 def solve_eic(model: Model) -> Emission:
     """Solve an `EIC` model."""
     eic = _solver("external.eic")
     settings, numbers = model.settings, model.parameters
-    source = {
-        **_source(numbers, "log_radius"),
+    outside = {
         "redshift": model.z,
         "viewing_angle": settings.viewing_angle,
         "disk_luminosity": 10.0 ** numbers["log_Ld"],
@@ -40,8 +40,9 @@ def solve_eic(model: Model) -> Emission:
         **extras_cgs(EIC_EXTRAS, settings.extras),
     }
     if model.electrons is not None:
-        return eic.solve_given(model.electrons, settings.options, **source)
-    return eic.solve(settings.options, **source, **_injected(numbers))
+        given = model.electrons
+        return eic.solve_given(given, settings.options, **_source(numbers), **outside)
+    return eic.solve(_blob(numbers), settings.options, **outside)
 
 
 def solve_hadronic(model: Model) -> Emission:
@@ -49,12 +50,8 @@ def solve_hadronic(model: Model) -> Emission:
     hadronic = _solver("hadronic.solver")
     numbers = model.parameters
     return hadronic.solve(
+        _blob(numbers),
         model.settings.options,
-        **_source(numbers, "log_R"),
-        luminosity=10.0 ** numbers["log_Le"],
-        gamma_min=10.0 ** numbers["log_gamma_e_min"],
-        gamma_cut=10.0 ** numbers["log_gamma_e_cut"],
-        index=numbers["pe"],
         proton_luminosity=10.0 ** numbers["log_Lp"],
         proton_gamma_cut=10.0 ** numbers["log_gamma_p_cut"],
         proton_index=numbers["pp"],
@@ -62,20 +59,28 @@ def solve_hadronic(model: Model) -> Emission:
     )
 
 
-def _source(numbers: dict[str, float], radius: str) -> dict[str, float]:
+_ELECTRONS = {
+    "luminosity": ("log_electron_luminosity", "log_Le"),
+    "gamma_min": ("log_gamma_min", "log_gamma_e_min"),
+    "gamma_cut": ("log_gamma_cut", "log_gamma_e_cut"),
+}
+"""What the injected electrons are called in the leptonic models and in the hadronic one."""
+
+
+def _blob(numbers: dict[str, float]) -> Blob:
+    shape = {
+        name: 10.0 ** next(numbers[key] for key in keys if key in numbers)
+        for name, keys in _ELECTRONS.items()
+    }
+    index = numbers["spectral_index"] if "spectral_index" in numbers else numbers["pe"]
+    return Blob(**_source(numbers), **shape, index=index)
+
+
+def _source(numbers: dict[str, float]) -> dict[str, float]:
     return {
         "magnetic_field": 10.0 ** numbers["log_B"],
-        "radius": 10.0 ** numbers[radius],
+        "radius": 10.0 ** (numbers["log_radius"] if "log_radius" in numbers else numbers["log_R"]),
         "lorentz_factor": numbers["lorentz_factor"],
-    }
-
-
-def _injected(numbers: dict[str, float]) -> dict[str, float]:
-    return {
-        "luminosity": 10.0 ** numbers["log_electron_luminosity"],
-        "gamma_min": 10.0 ** numbers["log_gamma_min"],
-        "gamma_cut": 10.0 ** numbers["log_gamma_cut"],
-        "index": numbers["spectral_index"],
     }
 
 

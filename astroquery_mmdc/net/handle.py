@@ -130,7 +130,7 @@ def twins(
         try:
             outcome = verb(self, job, *args, **kwargs)
             if inspect.iscoroutine(outcome):
-                outcome = wait(portal.start(outcome))
+                outcome = wait(portal.start(outcome), job.on_interrupt)
         finally:
             job.emit_warnings()
         return outcome  # type: ignore[return-value]
@@ -150,11 +150,23 @@ def twins(
     return blocking, starting
 
 
-def wait(future: Future[T]) -> T:
-    """Return the result of a coroutine on the loop; on an error or Ctrl-C it is cancelled."""
+def wait(future: Future[T], on_interrupt: Callable[[], None] | None = None) -> T:
+    """Return the result of a coroutine on the loop; on an error or Ctrl-C it is cancelled.
+
+    Parameters
+    ----------
+    future : `concurrent.futures.Future`
+        Of the coroutine.
+    on_interrupt : callable, optional
+        Called on the first Ctrl-C, after which the coroutine returns what it has; the second one
+        cancels it.
+    """
     try:
         return future.result()
-    except BaseException:
+    except BaseException as err:
+        if isinstance(err, KeyboardInterrupt) and on_interrupt is not None and not future.done():
+            on_interrupt()
+            return wait(future)
         # What nobody waits for any more must not go on in the background.
         future.cancel()
         raise

@@ -51,6 +51,8 @@ class Job:
 
     job_id: str | None = None
     status: str = "running"
+    on_interrupt: Callable[[], None] | None = None
+    """Makes the query end early with what it has; None where Ctrl-C leaves nothing to return."""
     _warnings: list[tuple[str, type[Warning]]] = field(default_factory=list)
 
     def warn(self, message: str, category: type[Warning]) -> None:

@@ -221,7 +221,7 @@ class _Assignment:
         """Whether the value stands in the text."""
         try:
             ast.literal_eval(self.value)
-        except ValueError:
+        except (ValueError, TypeError):
             return False
         return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -10,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, Final
 
+from astroquery_mmdc._processes import kill_session, wait_for
 from astroquery_mmdc.exceptions import JobFailedError
 from astroquery_mmdc.notebooks.notebook import Notebook
 from astroquery_mmdc.notebooks.worker import NOTEBOOK, PRODUCTS, REQUEST, WORK
@@ -25,11 +26,16 @@ from astroquery_mmdc.notebooks.worker import NOTEBOOK, PRODUCTS, REQUEST, WORK
 __all__ = ["RunLimits", "run_notebook"]
 
 _PACKAGE_ROOT: Final = str(Path(__file__).parents[2])
-_TICK_SECONDS = 0.1
 _GRACE_SECONDS = 5.0
 _LINE = 100_000
 _LOG_TAIL = 4000
+_WORDS = 1000
 _NEEDED = ("papermill", "ipykernel")
+# Where the official client's ``ProgressReporter`` looks for whom to tell, and what it tells.
+_CONTEXT, _PROGRESS = ".oda_api_context", "progress.json"
+_STEPS = frozenset(
+    {"stage", "progress", "progress_max", "substage", "subprogress", "subprogress_max", "message"}
+)
 # A notebook answers whoever asks: what it returns must not hold the secrets of this user.
 _SECRETS = ("ODA_TOKEN", "MMDC_API_KEY")
 _KINDS = frozenset(
@@ -67,6 +73,7 @@ class _Told:
     cell: int = 0
     error: dict[str, Any] | None = None
     progress: dict[str, Any] = field(default_factory=dict)
+    own: dict[str, Any] = field(default_factory=dict)
 
     def take(self, words: Mapping[str, Any]) -> None:
         if isinstance(words.get("kernel"), int):
@@ -80,6 +87,27 @@ class _Told:
             }
         if "error" in words:
             self.error = dict(words)
+
+    def look(self, path: Path) -> Mapping[str, Any]:
+        """Return how far the run is: by the notebook's own words, else by its cells."""
+        # None yet, just being written, or not to be read at all.
+        wrong = (OSError, ValueError, RecursionError, OverflowError)
+        with suppress(*wrong), path.open("rb") as file:
+            words = json.loads(file.read(_LINE))
+            self.own = _plain_steps(words) if isinstance(words, dict) else {}
+        return self.own or self.progress
+
+
+def _plain_steps(words: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the notebook told, as far as it is of the known form."""
+    plain: dict[str, Any] = {}
+    for name in _STEPS & words.keys():
+        value = words[name]
+        if isinstance(value, str):
+            plain[name] = value[:_WORDS]
+        elif isinstance(value, int | float) and math.isfinite(value):
+            plain[name] = value
+    return plain
 
 
 def run_notebook(
@@ -101,7 +129,8 @@ def run_notebook(
     stop : `threading.Event`, optional
         Ends the run when it is set.
     report : callable, optional
-        Called with ``stage``, ``progress`` and ``progress_max`` as the run goes on.
+        Called as the run goes on with ``stage``, ``progress`` and ``progress_max``: those that
+        the notebook tells with the ``ProgressReporter`` of ``oda_api``, or its cells.
 
     Returns
     -------
@@ -125,7 +154,14 @@ def run_notebook(
         _prepare(folder, notebook, values, limits)
         told = _Told()
         with _worker(folder, notebook.path.parent, told) as process:
-            status = _wait(process, told, limits.seconds, stop, report)
+            status = wait_for(
+                process,
+                what="the notebook",
+                seconds=limits.seconds,
+                stop=stop,
+                tell=lambda: report(told.look(folder / _PROGRESS)),
+                note=lambda: f" in cell {told.cell}" if told.cell else "",
+            )
         if told.error or status:
             raise _failure(notebook, told, status, folder)
         return _products(notebook, folder / PRODUCTS, limits.product_bytes)
@@ -143,6 +179,8 @@ def _prepare(
         "file_bytes": limits.product_bytes,
     }
     (folder / REQUEST).write_text(json.dumps(request), encoding="utf-8")
+    context = {"callback": f"file://{folder / _PROGRESS}"}
+    (folder / WORK / _CONTEXT).write_text(json.dumps(context), encoding="utf-8")
     document = _document(notebook, values, folder / PRODUCTS)
     (folder / NOTEBOOK).write_text(json.dumps(document), encoding="utf-8")
 
@@ -232,46 +270,14 @@ def _listen(stream: IO[bytes], told: _Told) -> None:
                 told.take(json.loads(line))
 
 
-def _wait(
-    process: subprocess.Popen[bytes],
-    told: _Told,
-    seconds: float,
-    stop: threading.Event,
-    report: Progress,
-) -> int:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return process.wait(_TICK_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
-        if stop.is_set():
-            msg = "the notebook was stopped"
-            raise JobFailedError(msg, code="stopped")
-        if time.monotonic() > deadline:
-            where = f" in cell {told.cell}" if told.cell else ""
-            msg = f"the notebook took longer than {seconds:g} s and was stopped{where}"
-            raise JobFailedError(msg, code="timeout")
-        report(told.progress)
-
-
 def _end(process: subprocess.Popen[bytes], told: _Told) -> None:
     # The kernel first: as long as its parent lives, its id is nobody else's.
     if process.poll() is None and told.kernel is not None:
-        _kill(told.kernel)
+        kill_session(told.kernel)
     elif process.returncode and told.kernel is not None:
-        _kill(told.kernel)  # the worker died: the kernel is alone
-    _kill(process.pid)
+        kill_session(told.kernel)  # the worker died: the kernel is alone
+    kill_session(process.pid)
     process.wait()
-
-
-def _kill(pid: int) -> None:
-    """Kill the leader of a session and all in it."""
-    with suppress(OSError):
-        if hasattr(os, "killpg"):
-            os.killpg(pid, signal.SIGKILL)
-        else:
-            os.kill(pid, signal.SIGTERM)
 
 
 # ---------------------------------------------------------------- the end

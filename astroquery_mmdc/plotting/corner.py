@@ -12,7 +12,7 @@ import numpy as np
 from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.modeling.fits.results.latex_table import latex_interval, latex_symbol
 from astroquery_mmdc.modeling.fits.results.result import FitResult
-from astroquery_mmdc.plotting.style import COLORS, one_at_a_time
+from astroquery_mmdc.plotting.style import COLORS, new_figure, one_at_a_time
 
 __all__ = ["plot_corner"]
 
@@ -65,7 +65,7 @@ def plot_corner(
 def _names(result: FitResult, names: Sequence[str] | None) -> list[str]:
     posterior = result.posterior
     if posterior is None:
-        msg = 'result: it has no posterior to draw; fit with method="nested" or "emcee"'
+        msg = 'result: it has no posterior to draw; fit with method="importance"'
         raise InvalidRequestError(msg, parameter="result")
     columns = [name for name in posterior.colnames if name != "log_likelihood"]
     if names is None:
@@ -79,14 +79,9 @@ def _names(result: FitResult, names: Sequence[str] | None) -> list[str]:
 
 
 def _figure(size: int) -> Any:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    # The package corner places the axes itself: no layout engine.
     side = max(3.5, 1.1 * size + 1.0)
-    figure = Figure(figsize=(side, side))
-    FigureCanvasAgg(figure)
-    return figure
+    # The package corner places the axes itself.
+    return new_figure(side, side, layout=None)
 
 
 @contextmanager

@@ -7,13 +7,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from astroquery_mmdc._files import write_atomic
-from astroquery_mmdc.exceptions import InvalidRequestError
+from astroquery_mmdc._files import path_ending, write_atomic
 from astroquery_mmdc.plotting.style import one_at_a_time
 
 __all__ = ["save_figure"]
 
-_FORMATS = ("png", "svg", "pdf")
+_ENDINGS = (".png", ".svg", ".pdf")
 
 
 @one_at_a_time
@@ -50,11 +49,8 @@ def save_figure(
     ...     save_figure(new_figure(2, 1), f"{folder}/empty.png").name
     'empty.png'
     """
-    target = Path(path).expanduser()
+    target = path_ending(path, _ENDINGS)
     kind = target.suffix.lower().removeprefix(".")
-    if kind not in _FORMATS:
-        msg = f"path: {target.name!r} ends with none of {', '.join(_FORMATS)}; choose one of them"
-        raise InvalidRequestError(msg, parameter="path")
     content = io.BytesIO()
     # Axes know their figure; a figure knows itself.
     figure.get_figure().savefig(content, format=kind, dpi=dpi)

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from astroquery_mmdc._files import write_atomic
-from astroquery_mmdc.exceptions import InvalidRequestError
+from astroquery_mmdc._files import path_ending, write_atomic
 from astroquery_mmdc.modeling.fits.results.result import FitResult
 from astroquery_mmdc.plotting.corner import plot_corner
 from astroquery_mmdc.plotting.fit import plot_fit
@@ -22,7 +21,7 @@ from astroquery_mmdc.plotting.report_pages import (
     parameter_rows,
     write_lines,
 )
-from astroquery_mmdc.plotting.style import one_at_a_time
+from astroquery_mmdc.plotting.style import new_figure, one_at_a_time
 
 __all__ = ["report_pdf", "write_report"]
 
@@ -68,10 +67,7 @@ def write_report(
     quantities; the corner plot, if there is a posterior; the data that were used, caveats, and
     where everything comes from.
     """
-    target = Path(path).expanduser()
-    if target.suffix.lower() != ".pdf":
-        msg = f"path: {target.name!r} does not end with .pdf; name it {target.stem}.pdf"
-        raise InvalidRequestError(msg, parameter="path")
+    target = path_ending(path, (".pdf",))
     return write_atomic(target, report_pdf(result, title=title), overwrite=overwrite)
 
 
@@ -107,23 +103,14 @@ def _pages(result: FitResult, title: str) -> Iterator[Any]:
 
 
 def _page() -> Any:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=_PAGE)
-    FigureCanvasAgg(figure)
-    return figure
+    return new_figure(*_PAGE, layout=None)
 
 
 # ---------------------------------------------------------------- the pages
 
 
 def _first_page(result: FitResult, title: str) -> Any:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=_PAGE, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(*_PAGE)
     figure.get_layout_engine().set(w_pad=0.25)
     head, body, _ = figure.subfigures(3, 1, height_ratios=(0.13, 0.84, 0.03))
     head.text(_LEFT, 0.62, title.replace("$", r"\$"), fontsize=17, fontweight="bold")
@@ -182,17 +169,17 @@ def _corner_page(result: FitResult) -> Any:
     # A square on the long page; the column beside it explains.
     side = 0.82 * _PAGE[1] / _PAGE[0]
     figure.subplots_adjust(left=0.09, right=0.09 + side, bottom=0.11, top=0.93)
+    count = len(result.posterior or ())
     lines = [
         "Contours: 39.3 % and 86.5 % of the probability (1 and 2 sigma in two dimensions).",
         "Dashed: median and 68 % interval, as above each column.",
         "Orange: best fit, which need not be the middle of the posterior.",
-        f"{len(result.posterior or ())} equally weighted samples.",
+        f"{count} equally weighted samples.",
     ]
-    size = result.statistics.get("n_effective")
-    if size is not None:
-        worth = min(size, len(result.posterior or ()))
-        lines.append(f"They are worth about {worth:.0f} independent ones.")
-    write_lines(figure, lines, left=0.70, top=_TOP, width=58, title="Posterior")
+    worth = int(result.statistics.get("n_effective") or count)
+    if worth < count:
+        lines.append(f"They are worth about {worth} independent ones.")
+    write_lines(figure, lines, left=0.70, top=_TOP, width=50, title="Posterior")
     return figure
 
 

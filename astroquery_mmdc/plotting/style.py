@@ -72,12 +72,20 @@ def looks(names: Sequence[str]) -> dict[str, Look]:
     }
 
 
-def new_figure(width: float, height: float) -> Any:
-    """Return a figure that is drawn without pyplot, so that nobody's settings change."""
+def new_figure(width: float, height: float, *, layout: str | None = "constrained") -> Any:
+    """Return a figure that is drawn without pyplot, so that nobody's settings change.
+
+    Parameters
+    ----------
+    width, height : float
+        In inch.
+    layout : str, optional
+        What places the axes; None leaves that to whoever draws.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
     return figure
 

@@ -31,7 +31,7 @@ from astroquery_mmdc.schema.pending import Maker, pending_table
 from astroquery_mmdc.schema.tables import (
     build_column,
     missing_value,
-    observation_rows,
+    observation_values,
     wire_values,
 )
 
@@ -136,7 +136,21 @@ def _made_photons(rows: _Rows, spec: Column) -> Any:
 
 def observations_to_arrow(table: QTable) -> pa.Table:
     """Return a table of observations as Arrow, in the service's form."""
-    return pa.Table.from_pylist(observation_rows(table), schema=OBSERVATION_SCHEMA)
+    values = observation_values(table)
+    arrays = [
+        _references(values)
+        if field.name == "reference"
+        else pa.array(values[field.name], field.type)
+        for field in OBSERVATION_SCHEMA
+    ]
+    return pa.table(arrays, schema=OBSERVATION_SCHEMA)
+
+
+def _references(values: Mapping[str, Sequence[str | None]]) -> pa.StructArray:
+    parts = [values[name] for name in REFERENCE_FIELDS]
+    missing = pa.array([not any(row) for row in zip(*parts, strict=True)], pa.bool_())
+    arrays = [pa.array(part, pa.string()) for part in parts]
+    return pa.StructArray.from_arrays(arrays, list(REFERENCE_FIELDS), mask=missing)
 
 
 def rows_to_arrow(rows: Sequence[Any]) -> pa.Table:

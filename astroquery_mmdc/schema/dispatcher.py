@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
+import string
 from typing import Final
 
-__all__ = ["DispatcherPath", "QueryStatus"]
+__all__ = ["DispatcherPath", "QueryStatus", "new_session"]
+
+_ALPHABET: Final = string.ascii_uppercase + string.digits
+
+
+def new_session() -> str:
+    """Return a fresh session id: 16 capitals and digits, made by who asks first."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(16))
 
 
 class DispatcherPath:

@@ -12,8 +12,9 @@ from typing import Any, Final, NoReturn
 from astropy import units as u
 from astropy.time import Time
 
-from astroquery_mmdc.exceptions import InvalidRequestError
+from astroquery_mmdc.exceptions import InvalidRequestError, ParseError
 from astroquery_mmdc.schema.ontology import ONTOLOGY
+from astroquery_mmdc.schema.source_catalog import SourceCatalog
 
 __all__ = [
     "SOURCE",
@@ -48,7 +49,8 @@ class ParameterSpec:
     name : str
         On the wire.
     kind : str
-        ``"float"``, ``"int"``, ``"bool"``, ``"str"``, ``"json"`` or ``"time"``.
+        ``"float"``, ``"int"``, ``"bool"``, ``"str"``, ``"json"``, ``"time"``, or ``"catalog"``: the
+        text of a catalogue of sources.
     default : object
         None only where ``is_optional``.
     unit : str or None
@@ -91,7 +93,7 @@ class ParameterSpec:
             value = getattr(self, f"_read_{self.kind}")(given)
         except InvalidRequestError:
             raise
-        except (TypeError, ValueError, OverflowError):
+        except (TypeError, ValueError, OverflowError, RecursionError):
             self._refuse(given, f"expected {self._expected()}")
         self._check(value, given)
         return value
@@ -121,6 +123,7 @@ class ParameterSpec:
             "int": "a whole number",
             "bool": "true or false",
             "json": "JSON",
+            "catalog": "a catalogue of sources as a dictionary in JSON",
             "time": "a time such as 2017-03-06T13:26:48.000, or an MJD with T_format=mjd",
         }
         return words.get(self.kind, "a text") + (f" in {self.unit}" if self.unit else "")
@@ -160,6 +163,14 @@ class ParameterSpec:
 
     def _read_json(self, given: Any) -> Any:
         return json.loads(given) if isinstance(given, str) else given
+
+    def _read_catalog(self, given: Any) -> str:
+        try:
+            catalog = SourceCatalog.read(given)
+            catalog.positions()
+        except ParseError as err:
+            self._refuse(given, str(err))
+        return json.dumps(catalog.as_json(), allow_nan=False)
 
     def _read_time(self, given: Any) -> str:
         return str(Time(str(given).strip().replace(" ", "T"), format="isot", scale="tt").isot)

@@ -167,5 +167,5 @@ def _value(text: str) -> Any:
     """Return a plain Python value; what is none is a text."""
     try:
         return ast.literal_eval(text)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
         return text.strip("\"'")

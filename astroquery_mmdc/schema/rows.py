@@ -51,13 +51,13 @@ def decode_rows(body: bytes) -> list[Any]:
     Raises
     ------
     ParseError
-        It is no JSON, no list of objects, or a value is of the wrong kind.
+        It is no JSON or too deep, no list of objects, or a value is of the wrong kind.
     """
     try:
         return list(_decoder.decode(body))
     except msgspec.ValidationError as err:
         raise _parse_error(err) from err
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         # Python's own servers write NaN and Infinity, which strict parsers refuse.
         return rows_from_objects(_lenient(body))
 

@@ -33,8 +33,8 @@ __all__ = [
     "build_column",
     "decode_json",
     "missing_value",
-    "observation_rows",
     "observation_table",
+    "observation_values",
     "observations_from_rows",
     "sed_columns",
     "sed_to_json",
@@ -54,20 +54,26 @@ def decode_json(body: bytes | str) -> Any:
     Raises
     ------
     ParseError
-        With the first characters of the answer, for example of an HTML page.
+        With the first characters of the answer, for example of an HTML page; also where lists and
+        objects are nested deeper than Python can go.
     """
     try:
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # Python's own servers write NaN and Infinity, which strict parsers refuse.
         pass
     try:
         return json.loads(body)
     except ValueError as err:
-        text = body if isinstance(body, str) else body[:400].decode("utf-8", "replace")
-        excerpt = " ".join(text.split())[:120]
-        msg = f"the answer is not JSON ({err}); it begins with {excerpt!r}"
-        raise ParseError(msg, excerpt=excerpt) from err
+        raise _no_json(body, f"is not JSON ({err})") from err
+    except RecursionError as err:
+        raise _no_json(body, "is nested too deeply to be read") from err
+
+
+def _no_json(body: bytes | str, what: str) -> ParseError:
+    text = body[:400] if isinstance(body, str) else body[:400].decode("utf-8", "replace")
+    excerpt = " ".join(text.split())[:120]
+    return ParseError(f"the answer {what}; it begins with {excerpt!r}", excerpt=excerpt)
 
 
 # ---------------------------------------------------------------- values -> columns
@@ -256,24 +262,12 @@ def _merged_flux(table: QTable) -> dict[str, list[Any]]:
     return merged
 
 
-def _observation_values(table: QTable) -> dict[str, list[Any]]:
+def observation_values(table: QTable) -> dict[str, list[Any]]:
+    """Return the values of a table of observations by the service's names, None where missing."""
     merged = _merged_flux(table)
     return {
         spec.wire: merged.get(spec.wire) or wire_values(table[spec.name]) for spec in OBSERVATION
     }
-
-
-def observation_rows(table: QTable) -> list[dict[str, Any]]:
-    """Return a table of observations in the service's form: the inverse of reading it."""
-    values = _observation_values(table)
-    plain = [spec.wire for spec in OBSERVATION if spec.wire not in REFERENCE_FIELDS]
-    rows = []
-    for index in range(len(table)):
-        reference = {field: values[field][index] for field in REFERENCE_FIELDS}
-        row: dict[str, Any] = {wire: values[wire][index] for wire in plain}
-        row["reference"] = reference if any(reference.values()) else None
-        rows.append(row)
-    return rows
 
 
 # ---------------------------------------------------------------- SED points

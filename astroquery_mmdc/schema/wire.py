@@ -89,7 +89,6 @@ class Limit:
     FIT_WAITERS_PER_SITE: Final = 3
     JOBS_IN_FLIGHT: Final = 2
     FITS_PER_CLIENT: Final = 2
-    FITS_PER_KEY: Final = 5
     INFERENCES: Final = 4
     FIT_RETRY_AFTER: Final = 120
     INFERENCE_RETRY_AFTER: Final = 10

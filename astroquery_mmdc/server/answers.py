@@ -37,7 +37,7 @@ async def json_object(request: Request) -> dict[str, Any]:
     """Return the JSON object that a request carries."""
     try:
         value = msgspec.json.decode(await request.body())
-    except (msgspec.DecodeError, UnicodeDecodeError) as err:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as err:
         msg = f"body: not JSON ({err}); send an object"
         raise InvalidRequestError(msg, fields={"body": "is not JSON"}) from err
     if not isinstance(value, dict):

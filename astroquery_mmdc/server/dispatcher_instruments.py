@@ -35,11 +35,13 @@ from astroquery_mmdc.schema.products import (
     table_product,
     table_unit,
 )
+from astroquery_mmdc.schema.source_catalog import SourceCatalog
 from astroquery_mmdc.schema.wire import Limit
 from astroquery_mmdc.server.emission_engine import missing_packages
 from astroquery_mmdc.server.engine import InferenceRequest
 from astroquery_mmdc.server.options import Options
 from astroquery_mmdc.server.points import SedPoints
+from astroquery_mmdc.server.sources import Source
 from astroquery_mmdc.server.store import ObservationStore
 from astroquery_mmdc.server.wanted import SedFilter
 
@@ -58,6 +60,10 @@ _RADIUS = ParameterSpec(
 )
 _CATALOG = ParameterSpec("catalog", "str", is_optional=True, label="code of a catalogue")
 _BAND = ParameterSpec("filter_band", "str", is_optional=True, label="photometric band")
+_SOURCES = ParameterSpec(
+    "selected_catalog", "catalog", is_optional=True, label="sources, instead of one position"
+)
+_MAX_SOURCES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,20 @@ def instruments_of(store: ObservationStore, options: Options) -> dict[str, Instr
     return instruments
 
 
+def _targets(values: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+    """Return name and position of what is asked for: the sources of a catalogue, or one."""
+    if values["selected_catalog"] is None:
+        return [(values["src_name"], values["RA"], values["DEC"])]
+    targets = SourceCatalog.read(values["selected_catalog"]).positions()
+    if len(targets) > _MAX_SOURCES:
+        msg = (
+            f"selected_catalog: {len(targets)} sources were given and {_MAX_SOURCES} are allowed; "
+            "ask in parts"
+        )
+        raise InvalidRequestError(msg, parameter="selected_catalog")
+    return targets
+
+
 def _mjd(text: str | None) -> float | None:
     return None if text is None else float(Time(text, format="isot", scale="tt").mjd)
 
@@ -126,10 +146,12 @@ class LightCurves:
     @property
     def spec(self) -> InstrumentSpec:
         """Its products and their parameters."""
-        return InstrumentSpec("mmdc_lc", (ProductSpec("mmdc_lc", (_RADIUS, _CATALOG, _BAND)),))
+        return InstrumentSpec(
+            "mmdc_lc", (ProductSpec("mmdc_lc", (_RADIUS, _CATALOG, _BAND, _SOURCES)),)
+        )
 
     def make(self, product: str, values: Mapping[str, Any], run: Run) -> Made:
-        """Return the light curves around a position."""
+        """Return the light curves around a position, or around those of a catalogue."""
         filters = Filters(
             catalog=values["catalog"],
             filter_band=values["filter_band"],
@@ -137,11 +159,12 @@ class LightCurves:
             mjd_min=_mjd(values["T1"]),
             mjd_max=_mjd(values["T2"]),
         )
-        cone = Cone(values["RA"], values["DEC"], values["radius"])
-        rows = self.store.arrow(Selection(filters=filters, cone=cone, ordering="mjd_mid"))
         products = ProductList()
-        for catalog, band in _groups(rows):
-            products.add_arrays(_light_curve(rows, catalog, band, values["src_name"]))
+        for name, ra, dec in _targets(values):
+            cone = Cone(ra, dec, values["radius"])
+            rows = self.store.arrow(Selection(filters=filters, cone=cone, ordering="mjd_mid"))
+            for catalog, band in _groups(rows):
+                products.add_arrays(_light_curve(rows, catalog, band, name))
         comment = "" if products.entries else "no light curve is known there"
         return Made(products.entries, comment)
 
@@ -198,28 +221,31 @@ class Seds:
         undated = ParameterSpec(
             "undated", "bool", is_optional=True, label="points without a date: keep or drop them"
         )
-        return InstrumentSpec("mmdc_sed", (ProductSpec("mmdc_sed", (_CATALOG, undated)),))
+        return InstrumentSpec("mmdc_sed", (ProductSpec("mmdc_sed", (_CATALOG, undated, _SOURCES)),))
 
     def make(self, product: str, values: Mapping[str, Any], run: Run) -> Made:
-        """Return the SED at a position as a table."""
-        source, points = self.store.sed(values["RA"], values["DEC"])
+        """Return the SED at a position, or of each source of a catalogue, as tables."""
         wanted = SedFilter(
             mjd_start=_mjd(values["T1"]),
             mjd_end=_mjd(values["T2"]),
             catalogs=(values["catalog"],) if values["catalog"] else None,
             undated=values["undated"],
         )
-        points = points.filtered(wanted)
-        if not len(points):
-            return Made({}, "no SED is known there")
-        table = _sed_table(points)
-        name = source.name if source else values["src_name"]
-        meta: dict[str, Any] = {"src_name": name}
-        if source and source.redshift is not None:
-            meta["redshift"] = source.redshift
         products = ProductList()
-        products.add_table(table_product("mmdc_sed", table, meta))
-        return Made(products.entries)
+        for name, ra, dec in _targets(values):
+            source, points = self.store.sed(ra, dec)
+            points = points.filtered(wanted)
+            if len(points):
+                meta = _sed_meta(source, name)
+                products.add_table(table_product("mmdc_sed", _sed_table(points), meta))
+        return Made(products.entries, "" if products.entries else "no SED is known there")
+
+
+def _sed_meta(source: Source | None, name: str) -> dict[str, Any]:
+    meta: dict[str, Any] = {"src_name": source.name if source else name}
+    if source and source.redshift is not None:
+        meta["redshift"] = source.redshift
+    return meta
 
 
 def _sed_table(points: SedPoints) -> Table:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import secrets
-import string
 import threading
 import time
 from collections.abc import Mapping
@@ -35,12 +33,6 @@ _DATA_WORKERS = 2
 _NOTEBOOK_WORKERS = 2
 _KEPT = 200
 _KEPT_BYTES = 512 * 1024 * 1024
-_ALPHABET = string.ascii_uppercase + string.digits
-
-
-def new_session() -> str:
-    """Return a session id for a client that sent none."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(16))
 
 
 @dataclass(eq=False, slots=True)

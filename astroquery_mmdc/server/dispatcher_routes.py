@@ -6,13 +6,12 @@ import functools
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from astroquery_mmdc.exceptions import InvalidRequestError
-from astroquery_mmdc.schema.dispatcher import DispatcherPath, QueryStatus
+from astroquery_mmdc.schema.dispatcher import DispatcherPath, QueryStatus, new_session
 from astroquery_mmdc.schema.instruments import (
     api_code,
     meta_data,
@@ -21,9 +20,10 @@ from astroquery_mmdc.schema.instruments import (
     source_meta_data,
 )
 from astroquery_mmdc.server.answers import answer
-from astroquery_mmdc.server.dispatcher_jobs import ProductJob, ProductJobs, new_session
+from astroquery_mmdc.server.dispatcher_jobs import ProductJob, ProductJobs
 from astroquery_mmdc.server.site import site_of
 from astroquery_mmdc.server.sources import normal_name
+from astroquery_mmdc.server.uploads import read_fields
 
 __all__ = ["ROUTES"]
 
@@ -85,8 +85,9 @@ async def names(request: Request) -> Response:
 @_with_errors
 async def run_analysis(request: Request) -> Response:
     """GET and POST: a product, made at once or on its way."""
-    given = await _fields(request)
-    jobs = site_of(request).products
+    site = site_of(request)
+    given = await read_fields(request, file_bytes=site.options.max_upload)
+    jobs = site.products
     instrument = jobs.instrument(given.get("instrument"))
     product = instrument.spec.product(given.get("product_type"))
     values, unknown = read_values(product, _located(request, given))
@@ -102,19 +103,6 @@ async def run_analysis(request: Request) -> Response:
     await job.ended(_NEW_SECONDS if is_new else _POLL_SECONDS)
     comment = f"not used: {', '.join(unknown)}" if unknown else ""
     return answer(_answer(request, job, session_id, comment))
-
-
-async def _fields(request: Request) -> dict[str, str]:
-    """Return the fields of the address and of the form."""
-    fields = dict(request.query_params)
-    if request.method == "POST":
-        async with request.form() as form:
-            uploads = [name for name, value in form.items() if isinstance(value, UploadFile)]
-            if uploads:
-                msg = f"{uploads[0]}: files are not taken here; send values"
-                raise InvalidRequestError(msg, parameter=uploads[0])
-            fields |= {name: str(value) for name, value in form.items()}
-    return fields
 
 
 def _located(request: Request, given: Mapping[str, str]) -> dict[str, str]:

@@ -58,7 +58,8 @@ class EmissionEngine:
     fit_seconds : float, optional
         How long a fit may take.
     method : str, optional
-        How posteriors are sampled, see `astroquery_mmdc.modeling.fit`.
+        How a fit is made, see `astroquery_mmdc.modeling.fit`; by default with a posterior, but a
+        hadronic one without.
     processes : int, optional
         How many processes compute one fit; None takes all processors.
 
@@ -73,7 +74,7 @@ class EmissionEngine:
         normalization: str = "mmdc",
         *,
         fit_seconds: float = 3600.0,
-        method: Method = "importance",
+        method: Method | None = None,
         processes: int | None = None,
     ) -> None:
         self.normalization = normalization

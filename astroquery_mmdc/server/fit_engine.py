@@ -42,6 +42,7 @@ def compute(task: FitTask, folder: Path, report: Report) -> FitOutcome:
         Gets ``stage``, ``done``, ``total`` and ``eta_s`` on the way.
     """
     from astroquery_mmdc.modeling.fits.fitting import fit
+    from astroquery_mmdc.modeling.fits.search import usual_method
     from astroquery_mmdc.modeling.fits.service_terms import neutrino_term
 
     request = task.request
@@ -56,7 +57,7 @@ def compute(task: FitTask, folder: Path, report: Report) -> FitOutcome:
             ebl=request.ebl,
             ssa=False,
             normalization=task.normalization,
-            method=task.method,
+            method=task.method or usual_method(request.model_type),
             fixed=dict(request.fixed_parameters),
             neutrinos=neutrino_term(request.likelihood_type, neutrinos),
             processes=task.processes,

@@ -50,7 +50,7 @@ class FitTask(msgspec.Struct, kw_only=True):
 
     request: FitRequest
     normalization: str = "mmdc"
-    method: Method = "importance"
+    method: Method | None = None
     processes: int | None = None
 
 

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from astroquery_mmdc._files import write_atomic
+from astroquery_mmdc._processes import kill_session, wait_for
 from astroquery_mmdc.exceptions import JobFailedError
 from astroquery_mmdc.server.answers import json_bytes
 from astroquery_mmdc.server.engine import FitOutcome, FitRequest, FitRun
@@ -34,7 +34,6 @@ __all__ = ["run_fit"]
 log = logging.getLogger(__name__)
 
 _PACKAGE_ROOT = str(Path(__file__).parents[2])
-_TICK_SECONDS = 0.2
 _GRACE_SECONDS = 5.0
 _LOG_TAIL = 4000
 _AGAIN = "send the same fit again: it goes on from where it was"
@@ -67,7 +66,14 @@ def run_fit(request: FitRequest, run: FitRun, *, seconds: float, **settings: Any
     task = FitTask(request=request, **settings)
     write_atomic(run.folder / REQUEST, json_bytes(task))
     with _process(run.folder) as process:
-        status = _wait(process, run, seconds)
+        status = wait_for(
+            process,
+            what="the fit",
+            seconds=seconds,
+            stop=run.stop,
+            tell=lambda: run.report(_progress(run.folder)),
+            note=lambda: f"; {_AGAIN}",
+        )
     outcome = read_outcome(run.folder)
     if outcome is None:
         _explain(run.folder, status)
@@ -97,33 +103,8 @@ def _process(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.stdin.close()
         with suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE_SECONDS)
-        _kill(process)
+        kill_session(process.pid)
         process.wait()
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill the worker, if it is still there, and the processes that it started."""
-    if not hasattr(os, "killpg"):
-        process.kill()
-        return
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-def _wait(process: subprocess.Popen[bytes], run: FitRun, seconds: float) -> int:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return process.wait(_TICK_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
-        if run.stop.is_set():
-            msg = "the fit was stopped"
-            raise JobFailedError(msg, code="stopped")
-        if time.monotonic() > deadline:
-            msg = f"the fit took longer than {seconds:g} s and was stopped; {_AGAIN}"
-            raise JobFailedError(msg, code="timeout")
-        run.report(_progress(run.folder))
 
 
 def _progress(folder: Path) -> Mapping[str, Any]:

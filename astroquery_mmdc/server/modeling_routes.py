@@ -189,7 +189,7 @@ def _fixed(fields: Mapping[str, str]) -> Mapping[str, Any]:
     text = fields.get("fixed_parameters") or "{}"
     try:
         fixed = msgspec.json.decode(text)
-    except msgspec.DecodeError as err:
+    except (msgspec.DecodeError, RecursionError) as err:
         msg = f"fixed_parameters: not JSON ({err})"
         raise InvalidRequestError(msg, parameter="fixed_parameters") from err
     if not isinstance(fixed, dict):

@@ -44,6 +44,8 @@ class Options:
         How long a notebook may run.
     max_body : int
         Largest request body in bytes.
+    max_upload : int
+        Largest file in a request for a product, in bytes.
     faults : Faults
         Troubles to make, for tests.
     """
@@ -60,4 +62,5 @@ class Options:
     notebook_instrument: str | None = None
     notebook_seconds: float = 600.0
     max_body: int = 32 * 1024 * 1024
+    max_upload: int = 8 * 1024 * 1024
     faults: Faults = field(default_factory=Faults)

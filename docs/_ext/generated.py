@@ -174,13 +174,23 @@ def _printed(command: str) -> tuple[str, int]:
         here = Path.cwd()
         os.chdir(folder)
         try:
-            runner = CliRunner(
-                env={"MMDC_SERVER": address, "MMDC_CACHE_DIR": folder, "COLUMNS": "100"}
-            )
+            runner = CliRunner(env=_environment(address, folder))
             result = runner.invoke(main, shlex.split(command), prog_name="mmdc")
         finally:
             os.chdir(here)
     return result.output, result.exit_code
+
+
+def _environment(address: str, folder: str) -> dict[str, str | None]:
+    """Return the variables of a command: the local server, and no token of whoever builds this."""
+    return {
+        "MMDC_SERVER": address,
+        "MMODA_SERVER": f"{address}/dispatch-data",
+        "MMDC_CACHE_DIR": folder,
+        "HOME": folder,
+        "ODA_TOKEN": None,
+        "COLUMNS": "100",
+    }
 
 
 _running: list[Any] = []

@@ -54,8 +54,12 @@ def observations(ra, dec, *, first_id=0, seed=0):
 PLACES = [(166.1, 38.2), (0.0, 0.0), (359.9999, -12.0), (45.0, 90.0), (10.0, -90.0), (123, 41.81)]
 
 
-def crowded_sky(places):
-    """Return rows around places and all over the sky, some of them light curves."""
+FAR = (200.0, 10.0, 300.0)
+"""A cone in the middle of many others, so that few of the row groups are needed."""
+
+
+def crowded_sky():
+    """Return rows around `PLACES` and all over the sky, some of them light curves."""
     positions = [around(*place, 300, 20, seed=n) for n, place in enumerate(PLACES)]
     rng = np.random.default_rng(9)
     positions.append((rng.uniform(0, 360, 2000), np.degrees(np.arcsin(rng.uniform(-1, 1, 2000)))))
@@ -66,6 +70,26 @@ def crowded_sky(places):
         np.concatenate([dec, np.repeat(dec[:40], 30)]),
     )
     return observations(ra, dec, seed=1)
+
+
+PLACE, OTHER = (166.1, 38.2), (200.0, -5.0)
+
+
+def two_places():
+    """Return rows around `PLACE` and `OTHER`."""
+    first, second = around(*PLACE, 300, 20), around(*OTHER, 300, 20, seed=1)
+    ra, dec = (np.concatenate(pair) for pair in zip(first, second, strict=True))
+    return observations(ra, dec)
+
+
+def stored(path, sky):
+    """Make a store with a generation of `two_places`, and a fetch after it; return its path."""
+    with ObservationCache(path) as cache:
+        fetch(cache, sky, *PLACE)
+        fetch(cache, sky, *OTHER)
+        cache.compact()
+        fetch(cache, sky, *PLACE, at=2000.0)
+    return path
 
 
 def around(ra, dec, n, arcsec, *, seed=0):

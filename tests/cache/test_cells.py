@@ -10,7 +10,6 @@ from astroquery_mmdc.cache.cells import (
     ORDER,
     ang2pix_nest,
     cells_to_ranges,
-    cone_cells,
     cone_ranges,
     cones_cells,
     disc_cells,
@@ -70,18 +69,18 @@ def test_no_coordinate_changes_faster_than_the_bound():
 def test_a_cone_lies_within_its_cells(center, radius, seed):
     rng = np.random.default_rng(seed)
     inside = points_around(*center, radius / 3600, 200, rng)
-    order, cells = cone_cells(*center, radius)
-    assert np.isin(ang2pix_nest(order, *inside), cells).all()
-    near = separations(*center, RA, DEC) <= radius
-    assert np.isin(ang2pix_nest(order, RA[near], DEC[near]), cells).all()
-    middles = healpy.query_disc(
-        1 << min(order, 12), unit_vectors(*center), min(radius / 206264.8063, np.pi), nest=True
-    )
-    if order <= 12:
-        assert np.isin(middles, cells).all()
     ranges = cone_ranges(*center, radius)
+    assert (ranges[:, 0] < ranges[:, 1]).all()
+    assert (ranges[1:, 0] > ranges[:-1, 1]).all()
     assert contains(ranges, ang2pix_nest(ORDER, *inside)).all()
-    np.testing.assert_array_equal(ranges, cells_to_ranges(order, cells))
+    near = separations(*center, RA, DEC) <= radius
+    assert contains(ranges, ang2pix_nest(ORDER, RA[near], DEC[near])).all()
+    order = min(12, int(np.log2(4 / max(radius / 206264.8, 1e-4))))
+    middles = healpy.query_disc(
+        1 << order, unit_vectors(*center), min(radius / 206264.8063, np.pi), nest=True
+    )
+    marks = healpy.pix2ang(1 << order, middles, nest=True, lonlat=True)
+    assert contains(ranges, ang2pix_nest(ORDER, *marks)).all()
 
 
 @settings(max_examples=200, deadline=None)
@@ -192,6 +191,13 @@ def test_part_of_a_cell_is_the_cell():
 def test_corners_of_base_cells_fall_into_a_neighbouring_one():
     for lon, lat in CORNERS:
         inside = points_around(lon, lat, 1e-3, 50, np.random.default_rng(0))
-        order, cells = cone_cells(lon, lat, 3.6)
-        assert set(ang2pix_nest(order, *inside).tolist()) <= set(cells.tolist())
-        assert len(cells) < 60
+        assert contains(cone_ranges(lon, lat, 3.6), ang2pix_nest(ORDER, *inside)).all()
+
+
+@pytest.mark.parametrize("radius", [0.1, 5.0, 60.0, 3600.0])
+@pytest.mark.parametrize("center", [*CORNERS, (166.11, 38.21)])
+def test_a_cover_is_not_much_larger_than_its_cone(center, radius):
+    # At most nine cells of a side of up to 2 STEEPEST radii, where a base cell is 1.
+    ranges = cone_ranges(*center, radius)
+    area = (ranges[:, 1] - ranges[:, 0]).sum() * np.pi / 3 / (1 << 2 * ORDER)
+    assert area < 9 * (2 * STEEPEST) ** 2 / 3 * (radius / 206264.8) ** 2 * np.pi

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from astroquery_mmdc.cache.store import ObservationCache
+from tests.processes import running
 
 from .worker import fetch
 
@@ -22,13 +23,8 @@ KILL_POINTS = Path(__file__).with_name("kill_points.py")
 
 
 def start(env, role, folder, argument):
-    return subprocess.Popen(
-        [sys.executable, str(WORKER), role, str(folder), str(argument)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=env,
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return running([sys.executable, WORKER, role, folder, argument], env=env, **pipes)
 
 
 def content(store):
@@ -51,15 +47,15 @@ def kill_again_and_again(env, folder, kills, seed):
     rng = np.random.default_rng(seed)
     committed, version = {}, 1
     for _ in range(kills):
-        process = start(env, "victim", folder, version)
-        assert process.stdout.readline() == "ready\n", process.stderr.read()
-        time.sleep(rng.uniform(0, 0.4))
-        process.send_signal(signal.SIGKILL)
-        lines, errors = process.communicate()
+        with start(env, "victim", folder, version) as process:
+            assert process.stdout.readline() == "ready\n", process.stderr.read()
+            time.sleep(rng.uniform(0, 0.4))
+            process.send_signal(signal.SIGKILL)
+            lines, errors = process.communicate()
         assert not errors
         for line in lines.splitlines():
             # The last line may have been cut off by the kill.
-            with contextlib.suppress(ValueError):
+            with suppress(ValueError):
                 cell, number = map(int, line.split())
                 committed[cell], version = number, number + 1
         with ObservationCache(folder) as store:
@@ -147,19 +143,20 @@ def test_work_that_is_killed_at_any_step_is_done_or_not(tmp_path, python_env):
 def test_writers_readers_and_compaction_at_the_same_time(tmp_path, python_env):
     folder, done = tmp_path / "store", tmp_path / "done"
     ObservationCache(folder).close()
-    writers = [start(python_env, "writer", folder, number) for number in range(4)]
-    roles = ("compactor", "compactor", "reader", "reader")
-    others = [start(python_env, role, folder, done) for role in roles]
+    roles = [("writer", number) for number in range(4)]
+    roles += [(role, done) for role in ("compactor", "compactor", "reader", "reader")]
     lines = []
-    for writer in writers:
-        output, errors = writer.communicate(timeout=120)
-        assert not errors
-        lines += output.splitlines()[1:]
-    done.touch()
-    for process in others:
-        output, errors = process.communicate(timeout=60)
-        assert not errors
-        assert int(output.splitlines()[-1]) > 0
+    with ExitStack() as at_end:
+        processes = [at_end.enter_context(start(python_env, role, folder, x)) for role, x in roles]
+        for writer in processes[:4]:
+            output, errors = writer.communicate(timeout=120)
+            assert not errors
+            lines += output.splitlines()[1:]
+        done.touch()
+        for process in processes[4:]:
+            output, errors = process.communicate(timeout=60)
+            assert not errors
+            assert int(output.splitlines()[-1]) > 0
     assert len(lines) == 160
     with ObservationCache(folder) as store:
         found = content(store)

@@ -18,30 +18,19 @@ from astroquery_mmdc.cache.cells import needed_ranges
 from astroquery_mmdc.cache.healpix import WHOLE_SKY
 from astroquery_mmdc.cache.store import ObservationCache
 from astroquery_mmdc.exceptions import CacheError
-from tests.cache.store_helpers import around, fetch, ids, observations
+from tests.cache.store_helpers import OTHER, PLACE, fetch, ids, observations, stored, two_places
 
-PLACE = (166.1, 38.2)
-OTHER = (200.0, -5.0)
 SKY = np.array([WHOLE_SKY])
 
 
 @pytest.fixture(scope="module")
 def sky():
-    first, second = around(*PLACE, 300, 20), around(*OTHER, 300, 20, seed=1)
-    ra, dec = (np.concatenate(pair) for pair in zip(first, second, strict=True))
-    return observations(ra, dec)
+    return two_places()
 
 
 @pytest.fixture
 def folder(tmp_path, sky):
-    """A store with a generation of two places, and a fetch after it."""
-    path = tmp_path / "store"
-    with ObservationCache(path) as cache:
-        fetch(cache, sky, *PLACE)
-        fetch(cache, sky, *OTHER)
-        cache.compact()
-        fetch(cache, sky, *PLACE, at=2000.0)
-    return path
+    return stored(tmp_path / "store", sky)
 
 
 def everything(path):

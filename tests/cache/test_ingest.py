@@ -15,26 +15,7 @@ from astroquery_mmdc.cache.healpix import WHOLE_SKY
 from astroquery_mmdc.cache.store import ObservationCache
 from astroquery_mmdc.exceptions import InputWarning, InvalidRequestError
 from astroquery_mmdc.schema.arrow_schema import OBSERVATION_SCHEMA
-from tests.cache.store_helpers import PLACES, around, brute, crowded_sky, fetch, ids, observations
-
-
-@pytest.fixture(scope="module")
-def sky():
-    return crowded_sky(PLACES)
-
-
-@pytest.fixture(scope="module")
-def full(sky, tmp_path_factory):
-    with ObservationCache(tmp_path_factory.mktemp("full")) as cache:
-        assert cache.ingest(sky, complete=True) == sky.num_rows
-        yield cache
-
-
-@pytest.fixture
-def cache(tmp_path):
-    with ObservationCache(tmp_path / "store") as cache:
-        yield cache
-
+from tests.cache.store_helpers import PLACES, around, brute, fetch, ids, observations
 
 # ------------------------------------------------------------ ingestion
 
@@ -286,6 +267,10 @@ def test_what_is_no_bundle_is_refused(tmp_path, cache):
     (tmp_path / "x.zip").write_bytes(b"no archive")
     with pytest.raises(InvalidRequestError, match="no bundle"):
         cache.import_bundle(tmp_path / "x.zip")
+    with zipfile.ZipFile(tmp_path / "deep.zip", "w") as archive:
+        archive.writestr("coverage.json", "[" * 100_000)
+    with pytest.raises(InvalidRequestError, match="no bundle"):
+        cache.import_bundle(tmp_path / "deep.zip")
     with zipfile.ZipFile(tmp_path / "new.zip", "w") as archive:
         archive.writestr("coverage.json", '{"format": 99}')
     with pytest.raises(InvalidRequestError, match="newer version"):

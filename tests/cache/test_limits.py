@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -18,21 +19,11 @@ from astroquery_mmdc.cache.healpix import WHOLE_SKY
 from astroquery_mmdc.cache.rows import normalised
 from astroquery_mmdc.cache.store import ObservationCache
 from astroquery_mmdc.exceptions import InputWarning, InvalidRequestError
-from tests.cache.store_helpers import PLACES, around, brute, crowded_sky, fetch, ids, observations
+from tests.cache.store_helpers import PLACES, around, brute, fetch, ids, observations
+from tests.processes import running
 
 PLACE = (166.1, 38.2)
 SKY = np.array([WHOLE_SKY])
-
-
-@pytest.fixture(scope="module")
-def sky():
-    return crowded_sky(PLACES)
-
-
-@pytest.fixture
-def cache(tmp_path):
-    with ObservationCache(tmp_path / "store") as cache:
-        yield cache
 
 
 def ran(script, *arguments, **options):
@@ -272,17 +263,15 @@ with ObservationCache(sys.argv[1]) as cache:
 
 def test_two_processes_that_compact_at_once(tmp_path, sky):
     folder, go = tmp_path / "store", tmp_path / "go"
-    with ObservationCache(folder) as cache:
+    with ObservationCache(folder) as cache, ExitStack() as at_end:
         for place in PLACES:
             fetch(cache, sky, *place)
         before = cache.region(SKY).sort_by("id")
         known = cache.coverage().ranges()
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         processes = [
-            subprocess.Popen(
-                [sys.executable, "-c", COMPACT, *map(str, (folder, tmp_path / name, go))],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
+            at_end.enter_context(
+                running([sys.executable, "-c", COMPACT, folder, tmp_path / name, go], **pipes)
             )
             for name in ("first", "second")
         ]

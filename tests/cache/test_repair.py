@@ -11,35 +11,25 @@ import pytest
 
 from astroquery_mmdc.cache import tiling
 from astroquery_mmdc.cache.coverage import contains, subtract
+from astroquery_mmdc.cache.hats import CatalogWriter
 from astroquery_mmdc.cache.healpix import WHOLE_SKY
 from astroquery_mmdc.cache.layout import KEY, tiles_of
 from astroquery_mmdc.cache.rows import normalised
 from astroquery_mmdc.cache.store import ObservationCache
 from astroquery_mmdc.exceptions import CacheError, IncompleteResultWarning
-from tests.cache.store_helpers import around, fetch, ids, observations
+from tests.cache.store_helpers import ids, stored, two_places
 
-PLACE = (166.1, 38.2)
-OTHER = (200.0, -5.0)
 SKY = np.array([WHOLE_SKY])
 
 
 @pytest.fixture(scope="module")
 def sky():
-    first, second = around(*PLACE, 300, 20), around(*OTHER, 300, 20, seed=1)
-    ra, dec = (np.concatenate(pair) for pair in zip(first, second, strict=True))
-    return observations(ra, dec)
+    return two_places()
 
 
 @pytest.fixture
 def folder(tmp_path, sky):
-    """A store with a generation of two places, and a fetch after it."""
-    path = tmp_path / "store"
-    with ObservationCache(path) as cache:
-        fetch(cache, sky, *PLACE)
-        fetch(cache, sky, *OTHER)
-        cache.compact()
-        fetch(cache, sky, *PLACE, at=2000.0)
-    return path
+    return stored(tmp_path / "store", sky)
 
 
 @pytest.fixture
@@ -93,6 +83,25 @@ def test_what_can_be_derived_is_repaired(tiled, sky, name, harm):
         assert cache.verify().is_good
         assert ids(cache.region(SKY)) == ids(sky)
         cache.compact(force=True)
+        assert ids(cache.region(SKY)) == ids(sky)
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [("generation-*/**/Npix=*.parquet", "add"), ("generation-000001/hats.properties", "finish")],
+)
+def test_a_repair_on_a_full_disk_can_be_made_later(tiled, sky, monkeypatch, name, step):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    spoil(sorted(tiled.glob(name))[0])
+    with ObservationCache(tiled) as cache:
+        with monkeypatch.context() as patch:
+            patch.setattr(CatalogWriter, step, full)
+            with pytest.raises(CacheError, match=r"repairing .* failed .*No space left"):
+                cache.verify(repair=True)
+        assert not list(tiled.glob(".spool-*"))
+        assert cache.verify(repair=True).is_good
         assert ids(cache.region(SKY)) == ids(sky)
 
 

@@ -14,25 +14,7 @@ from astroquery_mmdc.cache.healpix import WHOLE_SKY
 from astroquery_mmdc.cache.layout import ROW_SCHEMA
 from astroquery_mmdc.cache.store import ObservationCache
 from astroquery_mmdc.exceptions import InvalidRequestError
-from tests.cache.store_helpers import PLACES, brute, crowded_sky, fetch, ids, observations
-
-
-@pytest.fixture(scope="module")
-def sky():
-    return crowded_sky(PLACES)
-
-
-@pytest.fixture(scope="module")
-def full(sky, tmp_path_factory):
-    with ObservationCache(tmp_path_factory.mktemp("full")) as cache:
-        assert cache.ingest(sky, complete=True) == sky.num_rows
-        yield cache
-
-
-@pytest.fixture
-def cache(tmp_path):
-    with ObservationCache(tmp_path / "store") as cache:
-        yield cache
+from tests.cache.store_helpers import PLACES, brute, fetch, ids, observations
 
 
 def test_an_empty_store_answers_with_no_rows(cache):

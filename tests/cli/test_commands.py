@@ -17,6 +17,7 @@ from astropy.table import QTable
 
 from astroquery_mmdc import SED
 from astroquery_mmdc.cli.main import _COMMANDS
+from tests.processes import running
 
 MMDC = [sys.executable, "-c", "from astroquery_mmdc.cli import main; main(prog_name='mmdc')"]
 
@@ -181,22 +182,17 @@ def test_the_cache_from_a_terminal(run, tmp_path):
 
 
 def test_serve_answers_until_it_is_interrupted(python_env, tmp_path):
-    process = subprocess.Popen(
-        [*MMDC, "serve", "--port", "0"],
-        env=python_env,
-        cwd=tmp_path,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    url = ""
-    while "http://" not in url:
-        url = process.stdout.readline()
-        assert url, "the server ended before it said where it listens"
-    url = "http://" + url.split("http://")[1].split()[0].rstrip("/.")
-    assert httpx.get(url + "/api/observations/", params={"limit": 1}).status_code == 200
-    process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=30)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    command = [*MMDC, "serve", "--port", "0"]
+    with running(command, env=python_env, cwd=tmp_path, **pipes) as process:
+        url = ""
+        while "http://" not in url:
+            url = process.stdout.readline()
+            assert url, "the server ended before it said where it listens"
+        url = "http://" + url.split("http://")[1].split()[0].rstrip("/.")
+        assert httpx.get(url + "/api/observations/", params={"limit": 1}).status_code == 200
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=30)
     assert process.returncode in (0, 130)
     assert "Traceback" not in rest
 
@@ -210,26 +206,21 @@ def test_a_table_fits_the_terminal(server, python_env, tmp_path):
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     env = {k: v for k, v in python_env.items() if k not in ("COLUMNS", "LINES")}
-    process = subprocess.Popen(
-        [*MMDC, "cone", "Mrk 421"],
-        env={**env, "MMDC_SERVER": server.url, "TERM": "xterm"},
-        cwd=tmp_path,
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-    )
-    os.close(follower)
-    text = b""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        try:
-            chunk = os.read(leader, 65536)
-        except OSError:
-            break
-        if not chunk:
-            break
-        text += chunk
-    process.wait()
+    env |= {"MMDC_SERVER": server.url, "TERM": "xterm"}
+    terminal = {"stdin": follower, "stdout": follower, "stderr": follower}
+    with running([*MMDC, "cone", "Mrk 421"], env=env, cwd=tmp_path, **terminal) as process:
+        os.close(follower)
+        text = b""
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            try:
+                chunk = os.read(leader, 65536)
+            except OSError:
+                break
+            if not chunk:
+                break
+            text += chunk
+        process.wait(30)
     os.close(leader)
     lines = text.decode().replace("\r", "").splitlines()
     assert lines[-1] == "Length = 105 rows"

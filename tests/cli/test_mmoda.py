@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from astroquery_mmdc.mmoda.tokens import decode_token
 from astroquery_mmdc.server import LocalServer
 from tests.mmoda.conftest import make_token
 from tests.notebooks.helpers import write_notebook
+from tests.processes import running
 from tests.server.test_dispatcher import make_store
 
 MMDC = [sys.executable, "-c", "from astroquery_mmdc.cli import main; main(prog_name='mmdc')"]
@@ -124,6 +124,10 @@ def test_a46_jobs_of_the_dispatcher_are_inspected(run, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "completed  mmdc_sed" in done.stdout
     assert run("inspect", "-l", "-s", "state.json").stdout == done.stdout
+    (tmp_path / "other.json").write_text("[]")
+    wrong = run("inspect", "-l", "-s", "other.json")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "error: store: other.json holds no records of jobs" in wrong.stderr
     grouped = json.loads(run("inspect", "--group-by-job", "--json").stdout)
     assert grouped[0]["job_status_data"]
 
@@ -134,15 +138,13 @@ def test_serve_notebook_serves_until_it_is_interrupted(python_env, tmp_path):
     command = [*MMDC, "mmoda", "serve-notebook", str(path), "--name", "twice", "--port", "0"]
     # Papermill and what it needs may warn of what they like.
     env = {**python_env, "PYTHONWARNINGS": "default"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
-        try:
-            url = process.stdout.readline().split()[2]
-            fields = {"instrument": "twice", "product_type": "double", "n": 21}
-            body = {"query_status": "new"}
-            deadline = time.monotonic() + 60
-            while body["query_status"] not in ("done", "failed") and time.monotonic() < deadline:
-                body = httpx.get(url + "/run_analysis", params=fields, timeout=60).json()
-            assert body["products"]["text_product_list"][0]["value"] == "42"
-        finally:
-            os.kill(process.pid, signal.SIGINT)
-            assert process.wait(20) == 0
+    with running(command, stdout=subprocess.PIPE, env=env) as process:
+        url = process.stdout.readline().split()[2]
+        fields = {"instrument": "twice", "product_type": "double", "n": 21}
+        body = {"query_status": "new"}
+        deadline = time.monotonic() + 60
+        while body["query_status"] not in ("done", "failed") and time.monotonic() < deadline:
+            body = httpx.get(url + "/run_analysis", params=fields, timeout=60).json()
+        assert body["products"]["text_product_list"][0]["value"] == "42"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0

@@ -59,3 +59,11 @@ def modelling(engine, faults):
 @pytest.fixture
 def modeller(modelling):
     return MMDCClass(modelling.url, app="tests")
+
+
+@pytest.fixture
+def remembering(server, tmp_path):
+    """A client with a folder of its own, which therefore remembers a local server too."""
+    mmdc = MMDCClass(server.url, cache_dir=tmp_path)
+    yield mmdc
+    mmdc.cache.close()

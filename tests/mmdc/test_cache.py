@@ -27,14 +27,6 @@ MRK421 = SkyCoord(166.113808, 38.208833, unit="deg")
 MRK501 = SkyCoord(253.467569, 39.760169, unit="deg")
 
 
-@pytest.fixture
-def remembering(server, tmp_path):
-    """A client with a folder of its own, which therefore remembers a local server too."""
-    mmdc = MMDCClass(server.url, cache_dir=tmp_path)
-    yield mmdc
-    mmdc.cache.close()
-
-
 def _same(table, other):
     assert table.colnames == other.colnames
     for name in table.colnames:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +18,7 @@ from astroquery_mmdc.exceptions import InvalidRequestError, JobFailedError
 from astroquery_mmdc.net import JobProgress
 from astroquery_mmdc.server import LocalServer
 from astroquery_mmdc.server.emission_engine import EmissionEngine
+from tests import processes
 
 pytest.importorskip("numba")
 
@@ -90,6 +95,45 @@ def test_a_handle_that_is_cancelled_stops_the_fit(sed, tmp_path):
     assert handle.status == "cancelled"
     _until(lambda: not [t for t in threading.enumerate() if t.name == "mmdc-fit"])
     assert heard[-1].stage == "optimum"
+
+
+SCRIPT = """
+import sys, warnings
+sys.path.insert(0, {root!r})
+from tests.modeling.fit_tools import synthetic
+from astroquery_mmdc import MMDC
+told = []
+def tell(step):
+    told.append(step.stage)
+    if len(told) == {wait}:
+        print("go", flush=True)
+if __name__ == "__main__":
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        try:
+            result = MMDC.fit_model(synthetic(), "SSC", z=0.03, method="{method}", processes=1,
+                                    n_effective=100000, progress=tell)
+        except KeyboardInterrupt:
+            print("nothing")
+        else:
+            words = " ".join(str(one.message) for one in heard)
+            samples = 0 if result.posterior is None else len(result.posterior)
+            print("kept", result.is_complete, "interrupted" in words, samples, flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "wait"), [("least-squares", 2), ("importance", 30)], ids=["optimum", "posterior"]
+)
+def test_ctrl_c_returns_the_best_so_far(python_env, tmp_path, method, wait):
+    script = tmp_path / "script.py"
+    root = str(Path(__file__).parents[2])
+    script.write_text(SCRIPT.format(root=root, method=method, wait=wait))
+    with processes.running([sys.executable, script], stdout=subprocess.PIPE, env=python_env) as run:
+        assert run.stdout.readline() == "go\n"
+        run.send_signal(signal.SIGINT)
+        assert run.stdout.read().startswith("kept False True")
+        assert run.wait(60) == 0
 
 
 def _until(what, seconds=60):

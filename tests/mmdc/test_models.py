@@ -13,17 +13,9 @@ from astroquery_mmdc.exceptions import (
 )
 from astroquery_mmdc.modeling import MODELS, check_parameters
 from astroquery_mmdc.server import LocalServer
+from tests.ssc_parameters import SSC
 
 CSV = "frequency,flux,flux_err\n1e14,1e-11,1e-12\n1e18,2e-11,1e-12\n"
-SSC = {
-    "log_B": -1.5,
-    "log_electron_luminosity": 44.0,
-    "log_gamma_cut": 5.0,
-    "log_gamma_min": 2.0,
-    "log_radius": 16.0,
-    "lorentz_factor": 20.0,
-    "spectral_index": 2.2,
-}
 HADRONIC = {name: (p.low + p.high) / 2 for name, p in MODELS["HADRONIC"].items()}
 
 

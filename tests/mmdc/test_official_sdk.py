@@ -10,6 +10,7 @@ from astroquery_mmdc.exceptions import JobFailedError
 from astroquery_mmdc.schema.tables import wire_values
 from astroquery_mmdc.server import LocalServer
 from astroquery_mmdc.server.emission_engine import EmissionEngine
+from tests.ssc_parameters import SSC
 
 astro_mmdc = pytest.importorskip("astro_mmdc")
 
@@ -117,13 +118,9 @@ def both_fit():
 
 def test_the_same_model(both_fit):
     ours, theirs = both_fit
-    parameters = {
-        "log_B": -1.5, "log_electron_luminosity": 44.0, "log_gamma_cut": 5.0, "log_gamma_min": 2.0,
-        "log_radius": 16.0, "lorentz_factor": 20.0, "spectral_index": 2.2,
-    }  # fmt: skip
     # The first request of a server has to answer before the SDK's 30 s are over.
-    official = theirs.modeling.infer(z=0.031, ebl=True, model_type="SSC", parameters=parameters)
-    mine = ours.run_model("SSC", z=0.031, parameters=parameters, where="service")
+    official = theirs.modeling.infer(z=0.031, ebl=True, model_type="SSC", parameters=SSC)
+    mine = ours.run_model("SSC", z=0.031, parameters=SSC, where="service")
     assert mine.nu.value.tolist() == official.nu
     assert mine.nuFnu.value.tolist() == official.nuFnu
 

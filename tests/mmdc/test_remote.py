@@ -6,6 +6,7 @@ import pytest
 from astropy import units as u
 
 from astroquery_mmdc import MMDCClass
+from tests.ssc_parameters import SSC
 
 pytestmark = pytest.mark.remote_data
 
@@ -28,9 +29,5 @@ def test_the_sed_of_mrk421(live):
 
 
 def test_a_model(live):
-    parameters = {
-        "log_B": -1.5, "log_electron_luminosity": 44.0, "log_gamma_cut": 5.0,
-        "log_gamma_min": 2.0, "log_radius": 16.0, "lorentz_factor": 20.0, "spectral_index": 2.2,
-    }  # fmt: skip
-    spectrum = live.run_model("SSC", z=0.03179, parameters=parameters, where="service")
+    spectrum = live.run_model("SSC", z=0.03179, parameters=SSC, where="service")
     assert spectrum.nuFnu.max() > 0 * spectrum.nuFnu.unit

@@ -23,9 +23,18 @@ from urllib.parse import parse_qsl
 import pytest
 
 from astroquery_mmdc import MMODAClass
+from tests.peers import peer_python
 
-VENV = Path(os.environ.get("MMDC_PEERS", "/opt/v")) / "dispatcher"
 SECRET = b"secretkey_test"
+# There is no mail server.
+NO_EMAILS = {
+    "tem": 0,
+    "mstout": False,
+    "mssub": False,
+    "msdone": False,
+    "msfail": False,
+    "intsub": 5,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -49,13 +58,7 @@ def make_token(*, hours=24.0, secret=SECRET, **payload):
         "email": "tester@example.org",
         "name": "tester",
         "roles": "general, refresh-tokens",
-        # No e-mails: there is no mail server.
-        "tem": 0,
-        "mstout": False,
-        "mssub": False,
-        "msdone": False,
-        "msfail": False,
-        "intsub": 5,
+        **NO_EMAILS,
         **payload,
     }
     if hours is not None:
@@ -95,8 +98,8 @@ def _free_ports():
 class Dispatcher:
     """The real dispatcher in a process of its own, which can be stopped and started again."""
 
-    def __init__(self, kit, work):
-        self.kit, self.work = kit, work
+    def __init__(self, kit, venv, work):
+        self.kit, self.venv, self.work = kit, venv, work
         self.port = _free_ports()
         self.url = f"http://127.0.0.1:{self.port}/dispatch-data"
         self.resolver_url = f"http://127.0.0.1:{self.port + 1}/local/{{}}"
@@ -111,7 +114,7 @@ class Dispatcher:
         script = str(self.kit / "start_dispatcher.sh")
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         done = subprocess.run(
-            ["bash", script, str(VENV), str(self.work), str(self.port)],
+            ["bash", script, str(self.venv), str(self.work), str(self.port)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -148,11 +151,10 @@ class Dispatcher:
 def dispatcher(shared, tmp_path_factory):
     """The address of a real dispatcher with the instrument ``localtest``."""
     kit = shared / "tools" / "mmoda"
-    if not (VENV / "bin" / "python").exists():
-        pytest.skip("there is no environment with a dispatcher")
+    folder = Path(peer_python("dispatcher")).parents[1]
     if shutil.which("taskset") is None:
         pytest.skip("taskset is not there")
-    running = Dispatcher(kit, tmp_path_factory.mktemp("dispatcher"))
+    running = Dispatcher(kit, folder, tmp_path_factory.mktemp("dispatcher"))
     running.start()
     yield running
     running.close()
@@ -222,7 +224,9 @@ class Scripted:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/dispatch-data"
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread = threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
         self.thread.start()
 
     def close(self):

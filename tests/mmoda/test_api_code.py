@@ -10,31 +10,7 @@ from hypothesis import strategies as st
 from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.mmoda.api_code import make_api_code, parse_api_code
 
-# As the web page shows it.
-PAGE = """
-from oda_api import DispatcherAPI
-disp=DispatcherAPI(url='https://www.astro.unige.ch/mmoda/dispatch-data', instrument='mock')
-
-par_dict={
-  "DEC": -23.381484166666667,
-  "RA": 197.45035416666664,
-  "T1": "2017-08-17T12:40:59.400",
-  "T_format": "isot",
-  "contour_levels": "50,90",
-  "do_cone_search": "false",
-  "instrument": "gw",
-  "level_threshold": 10,
-  "product": "gw_skymap_image",
-  "product_type": "Real",
-  "radius": 0.0,
-  "src_name": "gw170817",
-  "oda_api_version": "1.3.5",
-  "off_line": "False",
-  "token": token
-}
-
-data_collection = disp.get_product(**par_dict)
-"""
+from .seeds import PAGE
 
 
 def test_a43_the_code_of_the_page_is_read():

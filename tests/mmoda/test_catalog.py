@@ -6,54 +6,14 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from astropy.table import QTable, Table
+from astropy.table import MaskedColumn, QTable, Table
 
 from astroquery_mmdc.exceptions import InvalidRequestError, ParseError
 from astroquery_mmdc.mmoda.catalog import DispatcherCatalog
 from astroquery_mmdc.mmoda.decoding import decode_products
 
 from . import recorded
-
-# The catalogue that the notebook about asynchronous requests carries in its text.
-HARD_CODED = {
-    "cat_frame": "fk5",
-    "cat_coord_units": "deg",
-    "cat_column_list": [
-        [0, 7],
-        ["1A 0535+262", "Crab"],
-        [125.4826889038086, 1358.7255859375],
-        [84.72280883789062, 83.63166809082031],
-        [26.312734603881836, 22.016284942626953],
-        [-32768, -32768],
-        [2, 2],
-        [0, 0],
-        [0.0002800000074785203, 0.0002800000074785203],
-    ],
-    "cat_column_names": [
-        "meta_ID",
-        "src_names",
-        "significance",
-        "ra",
-        "dec",
-        "NEW_SOURCE",
-        "ISGRI_FLAG",
-        "FLAG",
-        "ERR_RAD",
-    ],
-    "cat_column_descr": [
-        ["meta_ID", "<i8"],
-        ["src_names", "<U11"],
-        ["significance", "<f8"],
-        ["ra", "<f8"],
-        ["dec", "<f8"],
-        ["NEW_SOURCE", "<i8"],
-        ["ISGRI_FLAG", "<i8"],
-        ["FLAG", "<i8"],
-        ["ERR_RAD", "<f8"],
-    ],
-    "cat_lat_name": "dec",
-    "cat_lon_name": "ra",
-}
+from .seeds import HARD_CODED
 
 
 def with_new_source():
@@ -126,6 +86,17 @@ def test_a_table_of_ones_own_becomes_a_catalogue():
     assert right_ascension == pytest.approx([90.0])
     with pytest.raises(InvalidRequestError, match="lon_name: no column 'lon'"):
         DispatcherCatalog.from_table(table, lon_name="lon")
+
+
+def test_texts_of_a_fits_file_are_sent_as_texts(tmp_path):
+    Table({"ra": [83.6, 1], "dec": [22.0, 2], "src_names": ["Crab", ""]}).write(tmp_path / "a.fits")
+    catalog = DispatcherCatalog.from_table(Table.read(tmp_path / "a.fits"))
+    said = json.loads(catalog.get_api_dictionary())
+    assert said["cat_column_list"] == [[83.6, 1.0], [22.0, 2.0], ["Crab", None]]
+    assert said["cat_column_descr"][2] == ["src_names", "<U4"]
+    names = MaskedColumn(np.array([b"Crab", b"x"]), mask=[False, True])
+    own = Table({"ra": [1.0, 2.0], "dec": [2.0, 3.0], "src_names": names})
+    assert DispatcherCatalog.from_table(own).to_api()["cat_column_list"][2] == ["Crab", None]
 
 
 def test_mixed_values_stay_as_they_are():

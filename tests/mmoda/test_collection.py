@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import gzip
-import os
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +13,10 @@ from astroquery_mmdc.mmoda.collection import DataCollection, clean_name
 from astroquery_mmdc.mmoda.decoding import decode_products
 from astroquery_mmdc.mmoda.origin import Origin
 from astroquery_mmdc.mmoda.products import TextProduct
+from tests.peers import peer_python
 
 from . import recorded
 
-OFFICIAL_PYTHON = Path(os.environ.get("MMDC_PEERS", "/opt/v")) / "oda" / "bin" / "python"
 KINDS = ("fits", "image", "json_rows", "lc", "misc", "single", "spectrum", "table")
 
 
@@ -169,12 +167,10 @@ DataCollection.from_response_json(answer, None, None).save_all_data()
 
 @pytest.mark.parametrize("kind", ["spectrum", "fits", "image"])
 def test_a30_files_hold_what_those_of_the_official_client_hold(collection, shared, kind, tmp_path):
-    if not OFFICIAL_PYTHON.is_file():
-        pytest.skip("there is no environment with oda_api")
     scenario = shared / "data" / "mmoda" / recorded.SERVERS[0] / f"30_product_{kind}.json"
     theirs, mine = tmp_path / "theirs", tmp_path / "mine"
     theirs.mkdir()
-    command = [OFFICIAL_PYTHON, "-W", "ignore", "-c", OFFICIAL, scenario]
+    command = [peer_python("oda"), "-W", "ignore", "-c", OFFICIAL, scenario]
     subprocess.run(command, cwd=theirs, check=True, capture_output=True, timeout=120)
     collection(kind).save_all_data(directory=mine)
     names = sorted(path.name for path in theirs.iterdir())

@@ -89,6 +89,31 @@ def test_the_connection_is_lost_in_the_middle_of_a_job(play, mmoda):
     assert played.forms[1]["job_id"] == "J1"
 
 
+@pytest.mark.parametrize(
+    ("answers", "asked_for"),
+    [
+        # As long as it is not done, the first one is waited for.
+        ([answer("submitted", job="J2"), answer("done", products=TEXT)], ["new", "submitted"]),
+        ([answer("failed", job="J2"), answer("done", products=TEXT)], ["new", "submitted"]),
+        ([answer("done", job="J2", products=TEXT)], ["new"]),
+    ],
+)
+def test_a_repeated_request_may_be_called_another_job(play, mmoda, answers, asked_for):
+    played = play(answer("submitted"), *[None] * (conf.retries + 1), *answers)
+    found = mmoda.get_product(**WANTED)
+    assert found[0].value == "null island"
+    forms = played.forms[conf.retries + 2 :]
+    assert [form["query_status"] for form in forms] == asked_for
+    assert [form.get("job_id") for form in forms[1:]] == ["J1"] * (len(asked_for) - 1)
+
+
+def test_a_job_of_somebody_else_is_refused_and_not_waited_for(play, mmoda):
+    refusal = answer("failed", job="J2", code=403, message="The job belongs to somebody else")
+    play(answer("submitted"), *[None] * (conf.retries + 1), refusal)
+    with pytest.raises(AuthError, match="belongs to somebody else"):
+        mmoda.get_product(**WANTED)
+
+
 def test_a_truncated_answer_is_asked_for_again(play, mmoda):
     cut = (200, "application/json", b"")
     play(cut, answer("done", products=TEXT))

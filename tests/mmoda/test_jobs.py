@@ -22,6 +22,7 @@ from astroquery_mmdc.exceptions import (
     JobTimeoutError,
     ServiceUnavailableError,
 )
+from tests.processes import running
 
 LC = {"instrument": "localtest", "product": "localtest_lc"}
 
@@ -145,7 +146,8 @@ def test_a22_progress_is_told(mmoda, fresh):
     handle = mmoda.get_product(**LC, wait_s=1.5, src_name=fresh(), progress=seen.append, wait=False)
     handle.get_data(20)
     assert next(p.stage for p in seen if p.stage).startswith("simulation step")
-    assert {p.status for p in seen} >= {"progress", "ready", "done"}
+    # "ready" as well, unless a busy machine was silent for so long that the job was asked for anew.
+    assert {p.status for p in seen} >= {"progress", "done"}
     assert max(p.done for p in seen) == 60
     assert f"status=done job_id={handle.job_id[:8]} in " in handle.summary
     assert handle.session_id
@@ -181,12 +183,11 @@ mmoda.get_product(instrument="localtest", product="localtest_lc", wait_s=4, src_
 
 def test_a23_ctrl_c_and_another_process(dispatcher, mmoda, fresh, python_env):
     name = fresh()
-    with subprocess.Popen(
+    with running(
         [sys.executable, "-c", SCRIPT, dispatcher.url, name],
         env={**python_env, **os.environ, "PYTHONPATH": python_env["PYTHONPATH"]},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
     ) as process:
         assert process.stdout.readline() == "waiting\n"
         for _ in range(200):

@@ -71,9 +71,9 @@ def test_a41_nobody_knows_the_name(scripted, monkeypatch):
     def nobody(name):
         raise NameResolveError(name)
 
-    monkeypatch.setattr("astroquery_mmdc.mmoda.names._from_name", nobody)
+    monkeypatch.setattr("astroquery_mmdc.net.sesame._from_name", nobody)
     with pytest.raises(
-        ResolverError, match=r"'x' is unknown here and to Sesame \(resolver: .*Noth"
+        ResolverError, match=r"'x' is unknown to the service and to Sesame \(resolver: .*Noth"
     ):
         MMODAClass(scripted.url).resolve_name("x")
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from astroquery_mmdc import MMODAClass
-from astroquery_mmdc.exceptions import InvalidRequestError, JobFailedError, JobTimeoutError
+from astroquery_mmdc import MMODAClass, conf
+from astroquery_mmdc.exceptions import (
+    IncompleteResultWarning,
+    InvalidRequestError,
+    JobFailedError,
+    JobTimeoutError,
+    ServiceUnavailableError,
+)
 from astroquery_mmdc.mmoda import UnknownParameterWarning
 from tests.notebooks.helpers import write_notebook
 
@@ -35,13 +41,42 @@ def test_a_registered_notebook_is_an_instrument(client):
     described = client.describe_instrument("fermi")
     assert described.meta["products"] == ["fermi_lc"]
     assert "n" in described["name"]
-    with pytest.warns(UnknownParameterWarning, match="colour"):
+    with pytest.warns(UnknownParameterWarning, match="colour") as told:
         made = client.get_product(
             instrument="fermi", product="fermi_lc", n=6, coordinates="10.5 20.5", colour="red"
         )
-    assert made.names == ["fermi_lc_0_Mrk421"] or made[0].name == "curve"
+    assert told[0].filename == __file__
+    assert made.names == ["curve_0_Mrk421"]
     assert made[0].data_unit[1].data["TIME"].tolist() == [10.5, 2.0]
     assert "instrument='fermi'" in made.api_code()
+
+
+def test_a22_how_far_a_notebook_is_is_shown(client, tmp_path, capsys):
+    words = '{"stage": "photons", "progress": 2, "progress_max": 5, "message": "two of five"}'
+    report = (
+        "import json, time\n"
+        "file = json.load(open('.oda_api_context'))['callback'].removeprefix('file://')\n"
+        f"open(file, 'w').write({words!r}); time.sleep(1)"
+    )
+    path = write_notebook(tmp_path / "telling.ipynb", report, "t = float(1) # oda:Float")
+    name, seen = client.register_notebook(path), []
+    client.get_product(instrument=name, product="telling", progress=seen.append)
+    steps = [(one.status, one.stage, one.done, one.total) for one in seen]
+    assert ("progress", "photons", 2, 5) in steps
+    assert steps[-1] == ("done", "photons", 2, 5)
+    assert len(set(steps)) == len(steps)
+    with pytest.raises(JobFailedError):
+        client.get_product(instrument="fermi", product="fermi_lc", n=3, progress=True)
+    assert "cell 2" in capsys.readouterr().err
+
+
+def test_they_are_listed_without_a_dispatcher(client):
+    with pytest.warns(IncompleteResultWarning, match="only the notebooks of this machine"):
+        assert list(client.list_instruments()["instrument"]) == ["fermi"]
+    with conf.set_temp("offline", True), pytest.warns(IncompleteResultWarning):
+        assert list(client.list_instruments()["instrument"]) == ["fermi"]
+    with pytest.raises(ServiceUnavailableError):
+        MMODAClass(client.url).list_instruments()
 
 
 def test_wrong_values_are_found_before_anything_runs(client):

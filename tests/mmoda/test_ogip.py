@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -10,6 +12,7 @@ from astroquery_mmdc.mmoda.collection import DataCollection
 from astroquery_mmdc.mmoda.data_unit import DataUnit
 from astroquery_mmdc.mmoda.decoding import decode_products
 from astroquery_mmdc.mmoda.ogip import write_spectrum
+from tests.peers import peer_python
 
 from . import recorded
 
@@ -40,9 +43,34 @@ def test_a39_spectrum_and_responses_name_each_other(collection, tmp_path):
         assert hdus["MATRIX"].header["TLMIN4"] == 0
         assert np.array_equal(hdus["MATRIX"].data["MATRIX"], np.eye(16))
         assert hdus["EBOUNDS"].header["DETCHANS"] == 16
+        # Lists of one channel: some readers take no number for a list.
+        assert hdus["MATRIX"].columns["F_CHAN"].format.startswith("PJ")
+        assert [row.tolist() for row in hdus["MATRIX"].data["F_CHAN"]] == [[0]] * 16
+        assert [row.tolist() for row in hdus["MATRIX"].data["N_CHAN"]] == [[16]] * 16
+        hdus.verify("exception")
     with fits.open(files.arf) as hdus:
         assert hdus["SPECRESP"].columns["SPECRESP"].unit == "cm**2"
         assert hdus["SPECRESP"].header["INSTRUME"] == "LOCALTEST"
+
+
+READ = """
+import sys
+from gammapy.irf import EDispKernel
+kernel = EDispKernel.read(sys.argv[1])
+print(kernel.pdf_matrix.tolist(), kernel.axes["energy_true"].edges.unit)
+"""
+
+
+def test_a39_gammapy_reads_the_matrix(collection, tmp_path):
+    files = write_spectrum(collection, tmp_path, source="Crab")
+    done = subprocess.run(
+        [peer_python("gammapy"), "-W", "ignore", "-c", READ, files.rmf],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout.strip() == f"{np.eye(16).tolist()} keV"
 
 
 def test_a39_exposure_can_be_given_and_errors_added(collection, tmp_path):

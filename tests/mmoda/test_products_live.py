@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from .test_catalog import HARD_CODED
+from astroquery_mmdc.mmoda.catalog import DispatcherCatalog
+
+from .seeds import HARD_CODED
 
 
 @pytest.fixture
@@ -56,3 +58,17 @@ def test_a42_gravitational_waves_need_no_other_package(ask):
     assert np.array_equal(found.H1_0.value, np.sin(np.arange(64) / 3.0))
     assert found.Spectrogram_1.value.shape == (4, 5)
     assert found[3].lines("GW170817", 50)
+
+
+def test_uploads_are_understood(ask, tmp_path):
+    catalog = DispatcherCatalog.from_api(HARD_CODED)
+    # The dispatcher reads its coordinates from the header.
+    catalog.table.meta.update(FRAME="fk5", COORD_UNIT="deg", LON_NAME="ra", LAT_NAME="dec")
+    found = ask("lc", user_catalog_file=catalog.table, n=3)
+    said = json.loads(found.origin.analysis_parameters["selected_catalog"])
+    assert said["cat_column_list"][1] == ["1A 0535+262", "Crab"]
+    windows = ["066500220010.001", "066500230010.001"]
+    path = tmp_path / "scw.txt"
+    path.write_text("\n".join(windows))
+    found = ask("lc", user_scw_list_file=path, n=3)
+    assert found.origin.analysis_parameters["scw_list"] == windows

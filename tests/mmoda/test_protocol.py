@@ -10,11 +10,11 @@ from astroquery_mmdc.mmoda.protocol import (
     ProductRequest,
     failure,
     form,
-    new_session,
     next_status,
     read_answer,
     read_report,
 )
+from astroquery_mmdc.schema.dispatcher import new_session
 from tests.mmoda.conftest import make_token
 
 

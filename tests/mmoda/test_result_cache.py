@@ -6,14 +6,15 @@ import threading
 
 import numpy as np
 import pytest
-from astropy.table import QTable
+from astropy import units as u
+from astropy.table import MaskedColumn, QTable
 
 from astroquery_mmdc.mmoda.array_files import read_array, write_array
 from astroquery_mmdc.mmoda.collection import DataCollection
 from astroquery_mmdc.mmoda.data_unit import DataUnit
 from astroquery_mmdc.mmoda.decoding import decode_products
 from astroquery_mmdc.mmoda.origin import Origin
-from astroquery_mmdc.mmoda.products import NumpyProduct, Product, TableProduct, TextProduct
+from astroquery_mmdc.mmoda.products import NumpyProduct, TableProduct, TextProduct
 from astroquery_mmdc.mmoda.result_cache import ResultCache, request_key
 
 from . import recorded
@@ -138,10 +139,10 @@ def test_a_damaged_result_is_left_aside(damage, shared, cache, caplog):
 
 
 def test_what_no_format_holds_is_not_kept(cache):
-    class Odd(Product):
+    class Odd(TextProduct):
         pass
 
-    assert not cache.put(KEY, DataCollection([Odd()]))
+    assert not cache.put(KEY, DataCollection([Odd(value="x")]))
     data = np.empty(1, dtype=object)
     data[0] = b"bytes"
     assert not cache.put(KEY, DataCollection([NumpyProduct(data_unit=[DataUnit(data)])]))
@@ -149,12 +150,21 @@ def test_what_no_format_holds_is_not_kept(cache):
     assert not list(cache.folder.rglob("*.parquet"))
 
 
-@pytest.mark.parametrize("value", ["", " blanks ", "\x1c"])
-def test_texts_that_a_file_would_change_are_not_kept(cache, value):
-    product = TableProduct(table=QTable({"a": [value, "b"]}))
+@pytest.mark.parametrize("value", ["", " blanks ", "\x1c", "x\u2028y", "null", '""'])
+def test_texts_that_a_file_would_change_are_kept_as_well(cache, value):
+    gaps = MaskedColumn([value, "b", ""], mask=[False, False, True])
+    sent = QTable({"a": [value, "b", ""], "n": [1.5, np.nan, 3] * u.Hz, "gaps": gaps})
+    assert cache.put(KEY, DataCollection([TableProduct(table=sent)]))
+    found = cache.get(KEY)[0].table
+    assert found["a"].tolist() == [value, "b", ""]
+    assert found["gaps"].tolist() == [value, "b", None]
+    assert found["n"].unit == u.Hz
+    assert found["n"].value.tobytes() == sent["n"].value.tobytes()
+
+
+def test_a_table_that_the_file_does_not_hold_is_not_kept(cache):
+    product = TableProduct(table=QTable({"a": [b"bytes", b""]}))
     assert not cache.put(KEY, DataCollection([product]))
-    assert cache.put(KEY, DataCollection([TableProduct(table=QTable({"a": ["x\u2028y", "b"]}))]))
-    assert cache.get(KEY)[0].table["a"][0] == "x\u2028y"
 
 
 def test_a_key_is_never_a_path(cache):

@@ -249,7 +249,7 @@ ECSV = "# %ECSV 1.0\n# ---\n# datatype:\n# - {{name: a, datatype: float64}}\n# m
         ("{{x: !numpy.ndarray {{buffer: AAAAAAAAAAA=, dtype: O, shape: [1]}}}}", "!numpy.ndarray"),
         ("{{x: !astropy.time.Time {{jd1: 1}}}}", "!astropy.time.Time"),
         ("{{a: &a {{x: 1}}, b: {{<<: [*a, *a]}}}}", "merged"),
-        ("[" * 60 + "]" * 60, "nested too deeply"),
+        ("[" * 60 + "]" * 60, "a nesting of more than 50 levels"),
     ],
 )
 def test_code_in_the_text_of_a_table_is_refused(meta, words, tmp_path):

@@ -8,47 +8,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from astroquery_mmdc.mmoda import UnknownParameterWarning
 from astroquery_mmdc.mmoda.ogip import write_spectrum
 
-CATALOG = {
-    "cat_frame": "fk5",
-    "cat_coord_units": "deg",
-    "cat_column_list": [
-        [0, 7],
-        ["1A 0535+262", "Crab"],
-        [125.4826889038086, 1358.7255859375],
-        [84.72280883789062, 83.63166809082031],
-        [26.312734603881836, 22.016284942626953],
-        [-32768, -32768],
-        [2, 2],
-        [0, 0],
-        [0.0002800000074785203, 0.0002800000074785203],
-    ],
-    "cat_column_names": [
-        "meta_ID",
-        "src_names",
-        "significance",
-        "ra",
-        "dec",
-        "NEW_SOURCE",
-        "ISGRI_FLAG",
-        "FLAG",
-        "ERR_RAD",
-    ],
-    "cat_column_descr": [
-        ["meta_ID", "<i8"],
-        ["src_names", "<U11"],
-        ["significance", "<f8"],
-        ["ra", "<f8"],
-        ["dec", "<f8"],
-        ["NEW_SOURCE", "<i8"],
-        ["ISGRI_FLAG", "<i8"],
-        ["FLAG", "<i8"],
-        ["ERR_RAD", "<f8"],
-    ],
-    "cat_lat_name": "dec",
-    "cat_lon_name": "ra",
-}
+from .seeds import HARD_CODED, PAGE
 
 
 def test_seed_001_spectra_of_many_years_at_once(mmoda, tmp_path):
@@ -62,7 +25,7 @@ def test_seed_001_spectra_of_many_years_at_once(mmoda, tmp_path):
                 "T1": f"{year}-01-01T00:00:00.0",
                 "T2": f"{year}-12-31T23:59:59.0",
                 "radius": 10,
-                "selected_catalog": CATALOG,
+                "selected_catalog": HARD_CODED,
             }
             for year in years
         ]
@@ -77,34 +40,16 @@ def test_seed_001_spectra_of_many_years_at_once(mmoda, tmp_path):
             assert np.all(hdus[1].data["SYS_ERR"] == np.float32(0.01))
 
 
-# The code as the page shows it, for an instrument that is here.
-PAGE = """
-from oda_api import DispatcherAPI
-disp=DispatcherAPI(url='https://www.astro.unige.ch/mmoda/dispatch-data', instrument='mock')
-
-par_dict={
-  "DEC": -23.381484166666667,
-  "RA": 197.45035416666664,
-  "T1": "2017-08-17T12:40:59.400",
-  "T2": "2017-09-17T12:41:14.400",
-  "T_format": "isot",
-  "instrument": "localtest",
-  "product": "localtest_gw",
-  "product_type": "Real",
-  "radius": 0.0,
-  "src_name": "gw170817"
-}
-
-data_collection = disp.get_product(**par_dict)
-"""
-
-
 def test_seed_002_a_gravitational_wave_by_name_and_by_code(mmoda):
     products = mmoda.get_product(
         instrument="localtest", product="localtest_gw", coordinates="GW170817"
     )
     assert products.origin.analysis_parameters["T1"] == "2017-08-17T12:40:59.400"
-    by_code = mmoda.from_api_code(PAGE)
+    here = {"instrument": "localtest", "product": "localtest_gw"}
+    with pytest.warns(UnknownParameterWarning) as told:
+        by_code = mmoda.from_api_code(PAGE, token="", **here)
+    names = {str(one.message).partition(":")[0] for one in told}
+    assert names == {"contour_levels", "do_cone_search", "level_threshold"}
     assert [type(p) for p in by_code] == [type(p) for p in products]
     assert by_code.origin.analysis_parameters["src_name"] == "gw170817"
     assert "MMODAClass(" in by_code.api_code()

@@ -22,6 +22,8 @@ from astroquery_mmdc.mmoda.tokens import (
 )
 from astroquery_mmdc.net import Job
 
+from .conftest import NO_EMAILS
+
 
 def _store(place, text):
     if place == "environment":
@@ -260,14 +262,7 @@ def test_a16_refresh_discards_the_old_one(service, sign):
 
 def test_a17_email_options_can_be_seen_and_changed(service, sign):
     old = as_token(sign())
-    assert old.email_options == {
-        "tem": 0,
-        "mstout": False,
-        "mssub": False,
-        "msdone": False,
-        "msfail": False,
-        "intsub": 5,
-    }
+    assert old.email_options == NO_EMAILS
     new = service.set_email_options(old, on_submission=True, on_completion=True)
     assert new.email_options["mssub"] is new.email_options["msdone"] is True
     assert new.email_options["msfail"] is False

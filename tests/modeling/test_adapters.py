@@ -16,19 +16,11 @@ import astroquery_mmdc
 from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.modeling import SSC
 from astroquery_mmdc.modeling.adapters import to_astropy, to_naima, to_sherpa
+from tests.peers import peer_python
+from tests.ssc_parameters import SSC as PLAIN
 
-SET = {
-    "z": 0.1,
-    "log_B": -1.0,
-    "log_electron_luminosity": 44.0,
-    "log_gamma_cut": 5.0,
-    "log_gamma_min": 2.0,
-    "log_radius": 16.0,
-    "lorentz_factor": 20.0,
-    "spectral_index": 2.2,
-}
+SET = {**PLAIN, "z": 0.1, "log_B": -1.0}
 NU = np.geomspace(1e11, 1e26, 30) * u.Hz
-VENVS = Path("/opt/v")
 
 
 @pytest.fixture(scope="module")
@@ -148,9 +140,7 @@ print(json.dumps({"log_B": float(sampler[1].coords[:, 0].mean())}))
 
 
 def run(venv, script):
-    python = VENVS / venv / "bin" / "python"
-    if not python.exists():
-        pytest.skip(f"the environment {python} with {venv} is not there")
+    python = peer_python(venv)
     root = str(Path(astroquery_mmdc.__file__).parents[1])
     done = subprocess.run(
         [python, "-W", "ignore", "-c", SCRIPT + script, json.dumps(SET)],

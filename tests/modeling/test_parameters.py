@@ -13,16 +13,7 @@ from astroquery_mmdc.exceptions import InputWarning, InvalidRequestError
 from astroquery_mmdc.modeling import MODELS, check_parameters
 from astroquery_mmdc.modeling.inputs import known_names, read_parameters
 from astroquery_mmdc.modeling.parameters import check_order
-
-SSC = {
-    "log_B": -1.5,
-    "log_electron_luminosity": 44.0,
-    "log_gamma_cut": 5.0,
-    "log_gamma_min": 2.0,
-    "log_radius": 16.0,
-    "lorentz_factor": 20.0,
-    "spectral_index": 2.2,
-}
+from tests.ssc_parameters import SSC
 
 
 def read(**given):

@@ -18,16 +18,8 @@ from astroquery_mmdc.modeling import EIC, SSC, Hadronic, ModelSpectrum
 from astroquery_mmdc.server import LocalServer
 from astroquery_mmdc.server.emission_engine import EmissionEngine
 from astroquery_mmdc.server.engine import InferenceRequest
+from tests.ssc_parameters import SSC as SET
 
-SET = {
-    "log_B": -1.5,
-    "log_electron_luminosity": 44.0,
-    "log_gamma_cut": 5.0,
-    "log_gamma_min": 2.0,
-    "log_radius": 16.0,
-    "lorentz_factor": 20.0,
-    "spectral_index": 2.2,
-}
 EIC_SET = {**SET, "log_Ld": 45.5, "log_MBH": 8.5, "log_nu_BLR": 15.0, "log_nu_DT": 13.0}
 HADRONIC_SET = {
     "log_B": 1.5,

@@ -12,16 +12,7 @@ from astropy.table import QTable
 from astroquery_mmdc.exceptions import InvalidRequestError, ParseError
 from astroquery_mmdc.modeling import SSC, ModelSpectrum
 from astroquery_mmdc.schema.units import NUFNU
-
-SET = {
-    "log_B": -1.5,
-    "log_electron_luminosity": 44.0,
-    "log_gamma_cut": 5.0,
-    "log_gamma_min": 2.0,
-    "log_radius": 16.0,
-    "lorentz_factor": 20.0,
-    "spectral_index": 2.2,
-}
+from tests.ssc_parameters import SSC as SET
 
 
 @pytest.fixture(scope="module")

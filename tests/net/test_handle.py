@@ -22,6 +22,7 @@ from astroquery_mmdc.exceptions import (
 )
 from astroquery_mmdc.net import QueryHandle
 from astroquery_mmdc.server import LocalServer
+from tests.processes import running
 
 POSITION = "166.113808 38.208833"
 
@@ -222,16 +223,11 @@ try:
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 """
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        env=python_env,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdout.readline().strip() == "waiting"
-    _until(lambda: slow.requests, 30)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with running([sys.executable, "-c", code], env=python_env, **pipes) as process:
+        assert process.stdout.readline().strip() == "waiting"
+        _until(lambda: slow.requests, 30)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
     assert out.strip() == "interrupted"
     assert err == ""

@@ -74,6 +74,20 @@ def test_any_comment_is_read_or_refused_in_words(text):
         parse_annotation("# oda:Float ;" + text)
 
 
+@pytest.mark.parametrize("value", ["(" * 5000, "-" * 50_000 + "1", "{[]: 1}"])
+def test_a_value_that_python_cannot_take_is_a_text(value):
+    found = parse_annotation(f"# oda:String ; oda:label {value}")
+    assert found is not None
+    assert found.label == value
+
+
+def test_a_value_that_cannot_be_made_is_no_plain_one(tmp_path):
+    path = write_notebook(tmp_path / "a.ipynb", "n = 1 # oda:Float", "x = {[]: 1} # oda:String")
+    notebook = read_notebook(path)
+    assert [one.name for one in notebook.product.parameters] == ["n"]
+    assert [one.name for one in notebook.outputs] == ["x"]
+
+
 def test_a_comment_inside_brackets_counts(tmp_path):
     path = write_notebook(
         tmp_path / "a.ipynb",

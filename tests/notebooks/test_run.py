@@ -17,6 +17,7 @@ from astroquery_mmdc.exceptions import JobFailedError
 from astroquery_mmdc.mmoda.decoding import decode_products
 from astroquery_mmdc.notebooks import RunLimits, read_notebook, run_notebook
 from astroquery_mmdc.schema.instruments import read_values
+from tests.peers import peer_python
 
 from .helpers import SEED_PARAMETERS, write_notebook
 
@@ -277,6 +278,59 @@ def test_a_run_can_be_stopped_and_tells_how_far_it_is(tmp_path):
         run(path, stop=stop, report=report)
     assert caught.value.code == "stopped"
     assert told[-1]["progress_max"] == 4
+
+
+# What the official client's ProgressReporter does.
+REPORTER = """
+import json, time
+from pathlib import Path
+file = Path(json.loads(Path(".oda_api_context").read_text())["callback"].removeprefix("file://"))
+time.sleep(0.5)
+for words in {words!r}:
+    file.write_text(words)
+    time.sleep(0.5)
+"""
+
+
+def steps_of(path):
+    """Return what a run tells, each once."""
+    told = []
+    run(path, report=lambda progress: told.append(dict(progress)))
+    return [step for place, step in enumerate(told) if step and step not in told[:place]]
+
+
+def test_a48_a_notebook_tells_itself_how_far_it_is(tmp_path):
+    long = "x" * 5000
+    words = [
+        '{"stage": "photons", "progress": 30, "progress_max": 60, "action": "progress"}',
+        '{"stage": "half wri',
+        '{"stage": ["a"], "progress": NaN, "substage": "fit", "message": "' + long + '"}',
+        '{"progress": 1' + "0" * 400 + "}",
+        "[1]",
+    ]
+    path = write_notebook(
+        tmp_path / "a.ipynb", REPORTER.format(words=words), "t = float(1) # oda:Float"
+    )
+    steps = steps_of(path)
+    first, later = {"stage": "photons", "progress": 30, "progress_max": 60}, {"substage": "fit"}
+    assert first in steps
+    assert {**later, "message": long[:1000]} in steps
+    # Before and after its words the cells are told.
+    assert steps[0]["stage"].startswith("cell ")
+
+
+def test_a48_the_official_reporter_is_heard(tmp_path):
+    folder = Path(peer_python("oda")).parents[1]
+    (packages,) = folder.glob("lib/python3*/site-packages")
+    report = (
+        f"import sys, time; sys.path.append({str(packages)!r})\n"
+        "from oda_api.api import ProgressReporter\n"
+        "ProgressReporter().report_progress(stage='photons', progress=40, message='two of five')\n"
+        "time.sleep(1)"
+    )
+    path = write_notebook(tmp_path / "a.ipynb", report, "t = float(1) # oda:Float")
+    told = {"stage": "photons", "progress": 40, "progress_max": 100.0, "message": "two of five"}
+    assert any(told.items() <= step.items() for step in steps_of(path))
 
 
 def test_nothing_of_the_notebook_runs_here_and_no_secret_goes_there(tmp_path, monkeypatch):

@@ -236,7 +236,7 @@ def test_files(sed, tmp_path, ending, magic):
 
 def test_files_that_cannot_be_written(sed, tmp_path):
     ax = plot_sed(sed)
-    with pytest.raises(InvalidRequestError, match="ends with none of png, svg, pdf"):
+    with pytest.raises(InvalidRequestError, match=r"does not end with \.png, \.svg or \.pdf"):
         save_figure(ax, tmp_path / "x.jpg")
     save_figure(ax.figure, tmp_path / "x.png")
     with pytest.raises(InvalidRequestError, match="overwrite=True"):

@@ -240,7 +240,7 @@ def test_the_corner_plot(result):
 def test_a_corner_plot_needs_what_it_draws(result):
     with pytest.raises(InvalidRequestError, match="no log_X; it has log_B"):
         plotting.plot_corner(result, names=["log_X"])
-    with pytest.raises(InvalidRequestError, match="no posterior to draw"):
+    with pytest.raises(InvalidRequestError, match="no posterior to draw; fit with method="):
         plotting.plot_corner(FitResult.from_fit(made_fit(n_samples=0)))
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from astroquery_mmdc.exceptions import ParseError
 from astroquery_mmdc.schema.arrow import observations_from_arrow, observations_to_arrow
 from astroquery_mmdc.schema.columns import OBSERVATION, PHOTON_FLUX
+from astroquery_mmdc.schema.rows import decode_rows
 from astroquery_mmdc.schema.tables import (
     decode_json,
-    observation_rows,
     observations_from_rows,
     sed_columns,
     sed_to_json,
@@ -24,14 +24,14 @@ from tests.schema.helpers import MAYBE, NAME, NUMBER, ROW
 
 @given(st.lists(ROW, max_size=5))
 def test_observations_survive_the_table_without_loss(rows):
-    assert observation_rows(observations_from_rows(rows)) == rows
+    assert observations_to_arrow(observations_from_rows(rows)).to_pylist() == rows
 
 
 @given(st.lists(ROW, max_size=5))
 def test_arrow_and_json_give_the_same_table(rows):
     table = observations_from_rows(rows)
     arrow = observations_to_arrow(table)
-    assert observation_rows(observations_from_arrow(arrow)) == rows
+    assert observations_to_arrow(observations_from_arrow(arrow)).to_pylist() == rows
 
 
 def test_no_rows_still_have_all_columns_and_units():
@@ -182,3 +182,16 @@ def test_what_is_no_json_says_how_it_begins(body):
     with pytest.raises(ParseError, match="the answer is not JSON") as caught:
         decode_json(body)
     assert caught.value.excerpt == " ".join(body.decode("utf-8", "replace").split())
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, '{"a":' * 100_000])
+def test_json_that_is_too_deep_is_an_answer_that_cannot_be_read(body):
+    with pytest.raises(ParseError, match="the answer is nested too deeply to be read") as caught:
+        decode_json(body)
+    assert len(caught.value.excerpt) == 120
+
+
+def test_rows_with_something_too_deep():
+    body = b'[{"id": 1, "unknown": ' + b"[" * 100_000 + b"]" * 100_000 + b"}]"
+    with pytest.raises(ParseError, match="nested too deeply"):
+        decode_rows(body)

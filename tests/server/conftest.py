@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import uuid
 import venv
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,3 +120,37 @@ class FakeEngine:
         result["equal_weighted_posterior"] = [[-1.0], [-1.1]]
         result["multinest_stats"] = {"logZ": -10.0}
         return FitOutcome(result, {"pdf": b"%PDF-1.4", "csv_best_model": b"nu,nuFnu\n"})
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[LocalServer]:
+    with LocalServer(engine=FakeEngine(), api_keys={"tier-one": 5}) as server:
+        yield server
+
+
+@pytest.fixture
+def engine(running: LocalServer) -> Iterator[FakeEngine]:
+    engine = running.app.state.site.options.engine
+    engine.fits, engine.fails = 0, False
+    yield engine
+    engine.go.set()
+
+
+@pytest.fixture
+def http(running: LocalServer, engine: FakeEngine) -> Iterator[httpx.Client]:
+    # A client of its own for each test, so that limits by client start anew.
+    headers = {"X-MMDC-Client": f"tests {uuid.uuid4()}"}
+    with httpx.Client(base_url=running.url, headers=headers) as http:
+        yield http
+
+
+@pytest.fixture
+def fresh() -> Iterator[LocalServer]:
+    with LocalServer() as server:
+        yield server
+
+
+@pytest.fixture
+def slow() -> Iterator[LocalServer]:
+    with LocalServer(sed_seconds=0.4) as server:
+        yield server

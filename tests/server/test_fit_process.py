@@ -16,6 +16,7 @@ from astroquery_mmdc.schema.wire import SED_CSV_HEADER
 from astroquery_mmdc.server import LocalServer
 from astroquery_mmdc.server.emission_engine import EmissionEngine
 from astroquery_mmdc.server.fit_exchange import CHECKPOINT
+from tests.processes import running
 
 from .test_fit_jobs import ask, submit, until
 
@@ -113,18 +114,16 @@ serve(port=0, jobs=sys.argv[1], engine=EmissionEngine(method="least-squares"),
 def test_a_fit_survives_the_sudden_death_of_the_server(csv: bytes, tmp_path: Path) -> None:
     command = [sys.executable, "-c", SERVE, str(tmp_path)]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    dying = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
-    assert dying.stdout is not None
-    with dying, httpx.Client(base_url=dying.stdout.readline().strip()) as http:
-        answer = http.post(
-            "/api/modeling/batch_inference/",
+    with running(command, stdout=subprocess.PIPE, env=env) as dying:
+        assert dying.stdout is not None
+        answer = httpx.post(
+            dying.stdout.readline().strip() + "/api/modeling/batch_inference/",
             files={"file": ("data.csv", csv)},
             data={"z": "0.031", "ebl": "true", "model_type": "SSC"},
             headers={"X-MMDC-Client": "tests"},
         )
         job = answer.json()["batch_result_id"]
         wait_for(lambda: workers(tmp_path / "work"))
-        dying.kill()
     # Nobody is left to stop the worker: it ends by itself.
     wait_for(lambda: not workers(tmp_path / "work"), 15)
     engine = EmissionEngine(method="least-squares")

@@ -13,6 +13,7 @@ import pytest
 from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.server import LocalServer, load, serving
 from astroquery_mmdc.server.middleware import LoggedRequest
+from tests.processes import running
 
 ROOT = Path(__file__).parents[2]
 
@@ -114,11 +115,11 @@ def test_serve_until_interrupted() -> None:
         "print('ended')\n"
     )
     command = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(
-        command, cwd=ROOT, timeout=60, check=False, capture_output=True, text=True
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert sorted(done.stdout.split()) == ["answered", "ended"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with running(command, cwd=ROOT, **pipes) as process:
+        output, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+    assert sorted(output.split()) == ["answered", "ended"]
 
 
 def test_no_warning_at_all() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from astroquery_mmdc.server.fit_exchange import Method
 
 from .conftest import FakeEngine
 
+TESTS = Path(__file__).parents[1]
 CALLS = Path(__file__).parent / "data" / "sdk_calls.py"
 FIT = Path(__file__).parent / "data" / "sdk_fit.py"
 
@@ -30,8 +32,14 @@ def test_every_documented_method(
 ) -> None:
     python = request.getfixturevalue(fixture)
     with serving(engine=FakeEngine(), **options) as url:
-        command = [python, str(CALLS), url]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            [python, str(CALLS), url],
+            env={**os.environ, "PYTHONPATH": str(TESTS)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"astro-mmdc {version}: every call answered\n"
 

@@ -42,6 +42,7 @@ from astroquery_mmdc.server import (
     serving,
 )
 from tests.cache.helpers import BANDS, CATALOGS, CENTERS, CORNERS, RADII, chosen, observations, sky
+from tests.processes import running
 
 from .conftest import make_observations
 
@@ -323,15 +324,15 @@ def test_the_command_serves_a_cache(tmp_path: Path, python_env: dict[str, str]) 
         cache.ingest(TABLE)
     code = "from astroquery_mmdc.cli import main; main(prog_name='mmdc')"
     command = [sys.executable, "-c", code, "serve", "--port", "0"]
-    with subprocess.Popen(
-        [*command, "--store", str(tmp_path)], env=python_env, text=True, stdout=subprocess.PIPE
+    with running(
+        [*command, "--store", tmp_path], env=python_env, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         url = line.split()[2]
         assert len(httpx.get(url + PATH).json()) == len(ROWS), line
         process.send_signal(signal.SIGINT)
-    assert process.returncode == 0
+        assert process.wait(30) == 0
 
 
 def test_no_cache_there(tmp_path: Path) -> None:

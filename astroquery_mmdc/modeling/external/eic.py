@@ -25,6 +25,7 @@ from astroquery_mmdc.modeling.external.headon import scatter
 from astroquery_mmdc.modeling.external.host import Host
 from astroquery_mmdc.modeling.external.thermal import THERMAL_NU
 from astroquery_mmdc.modeling.kernels import absorption, compton, kinetic, ssc, zone
+from astroquery_mmdc.modeling.kernels.blob import Blob
 from astroquery_mmdc.modeling.kernels.constants import K_B, ME_C2, SIGMA_SB, C
 from astroquery_mmdc.modeling.kernels.emission import Emission
 from astroquery_mmdc.modeling.kernels.grid import Grid
@@ -40,15 +41,9 @@ T_CMB = 2.72548
 
 
 def solve(
+    blob: Blob,
     options: Options = Options(),  # noqa: B008 - frozen
     *,
-    magnetic_field: float,
-    radius: float,
-    lorentz_factor: float,
-    luminosity: float,
-    gamma_min: float,
-    gamma_cut: float,
-    index: float,
     redshift: float = 0.0,
     viewing_angle: float | None = None,
     **host: Any,
@@ -57,7 +52,7 @@ def solve(
 
     Parameters
     ----------
-    options, magnetic_field, radius, lorentz_factor, luminosity, gamma_min, gamma_cut, index
+    blob, options
         As in `ssc.solve`.
     redshift : float
         Of the host; the temperature of the microwave background follows.
@@ -81,20 +76,16 @@ def solve(
     """
     options = ssc.prepared(options)
     grid = Grid.default(options.per_decade)
-    injection = ssc.injected(
-        grid,
-        options,
-        radius=radius,
-        lorentz_factor=lorentz_factor,
-        luminosity=luminosity,
-        gamma_min=gamma_min,
-        gamma_cut=gamma_cut,
-        index=index,
-    )
-    jet = _Jet(Host(**host), lorentz_factor, viewing_angle, redshift)
+    jet = _Jet(Host(**host), blob.lorentz_factor, viewing_angle, redshift)
     fields = external_fields(grid, jet.host, jet.motion, redshift)
-    around = _surroundings(grid, fields)
-    state = zone.relax(grid, injection, magnetic_field, radius, options, around)
+    state = zone.relax(
+        grid,
+        blob.injection(grid, options),
+        blob.magnetic_field,
+        blob.radius,
+        options,
+        _surroundings(grid, fields),
+    )
     return _finish(state, _towards_observer(state, fields), jet)
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from astroquery_mmdc.modeling.external.geometry import Motion, Seeds
+from astroquery_mmdc.modeling.kernels._compiled import compiled
 from astroquery_mmdc.modeling.kernels.constants import ME_C2
 from astroquery_mmdc.modeling.kernels.grid import Grid
 from astroquery_mmdc.modeling.kernels.planck import photon_shape
@@ -83,10 +83,8 @@ def facing_histogram(
 
     Parameters
     ----------
-    grid : Grid
-        The grid.
-    seeds : Seeds
-        Photons in the frame of their sources.
+    grid, seeds
+        As in `collapse`.
     off_axis : float, optional
         1 - cosine of the angle between the jet and the line of sight.
     doppler : float, optional
@@ -125,14 +123,14 @@ def _warmed(grid: Grid, temperatures: np.ndarray) -> np.ndarray:
     return _spread(temperatures, shape, first, grid.refinement)
 
 
-@njit(cache=True)
+@compiled
 def _deposit(histogram, lowest, per_decade, amounts, positions):  # type: ignore[no-untyped-def]
     """Share each amount between the two nodes about its position."""
     for i in range(amounts.size):
         _share(histogram, lowest, per_decade, amounts[i], positions[i])
 
 
-@njit(cache=True)
+@compiled
 def _deposit_facing(  # type: ignore[no-untyped-def]
     histogram, lowest, per_decade, density, energy, lag, off_axis, doppler
 ):
@@ -149,7 +147,7 @@ def _deposit_facing(  # type: ignore[no-untyped-def]
                 _share(histogram, lowest, per_decade, amount, doppler * energy[i] * facing)
 
 
-@njit(cache=True)
+@compiled
 def _share(histogram, lowest, per_decade, amount, position):  # type: ignore[no-untyped-def]
     """Share one amount so that number and energy are kept; what lies outside the grid is lost."""
     place = (np.log10(position) - lowest) * per_decade
@@ -162,7 +160,7 @@ def _share(histogram, lowest, per_decade, amount, position):  # type: ignore[no-
     histogram[node + 1] += amount * part
 
 
-@njit(cache=True)
+@compiled
 def _thin(histogram, per_decade, stride):  # type: ignore[no-untyped-def]
     """Make a histogram shorter where that does not show.
 
@@ -189,7 +187,7 @@ def _thin(histogram, per_decade, stride):  # type: ignore[no-untyped-def]
             histogram[j - rest + stride] += amount * share
 
 
-@njit(cache=True)
+@compiled
 def _spread(temperatures, shape, first, stride):  # type: ignore[no-untyped-def]
     """Spread a shape over every stride-th node.
 

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 
+from astroquery_mmdc.modeling.kernels._compiled import compiled
 from astroquery_mmdc.modeling.kernels.constants import SIGMA_T, C
 from astroquery_mmdc.modeling.kernels.grid import Grid
 
@@ -103,7 +103,7 @@ def headon_table(grid: Grid) -> HeadOnTable:
     return HeadOnTable(rows, top, flat, slope)
 
 
-@njit(cache=True)
+@compiled
 def _fill(rows, top, flat, slope, fine, node, weight):  # type: ignore[no-untyped-def]
     """Fill the table."""
     count, phases, band = rows.shape
@@ -124,13 +124,13 @@ def _fill(rows, top, flat, slope, fine, node, weight):  # type: ignore[no-untype
                 rows[f, phase, d] = scale * _cell(w, z, step, node, weight)
 
 
-@njit(cache=True)
+@compiled
 def _hat_moment(step, power):  # type: ignore[no-untyped-def]
     """Return the integral of the hat of half-width `step` times exp(-power u)."""
     return 2.0 * (np.cosh(power * step) - 1.0) / (power**2 * step)
 
 
-@njit(cache=True)
+@compiled
 def _cell(w, z, step, node, weight):  # type: ignore[no-untyped-def]
     """Return the kernel's integral over the hat around one gamma, each side in panels."""
     # The lowest gamma, in units of the node's, that reaches z.
@@ -144,7 +144,7 @@ def _cell(w, z, step, node, weight):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True)
+@compiled
 def _panels(w, z, left, right, step, node, weight):  # type: ignore[no-untyped-def]
     """Integrate one side of the hat; where y is small, in steps of ln y, as the kernel goes 1/y."""
     y_left, y_right = 1.0 - z * np.exp(-left), 1.0 - z * np.exp(-right)
@@ -179,7 +179,7 @@ def _panels(w, z, left, right, step, node, weight):  # type: ignore[no-untyped-d
     return total
 
 
-@njit(cache=True)
+@compiled
 def _contract(  # type: ignore[no-untyped-def]
     electrons, headon, eps, gamma, rows, top, flat, slope, eps_index, per_decade, refinement
 ):
@@ -237,7 +237,7 @@ def _contract(  # type: ignore[no-untyped-def]
     return emitted
 
 
-@njit(cache=True)
+@compiled
 def _sharpened(electrons, gamma):  # type: ignore[no-untyped-def]
     """Return weights of the hats whose sum has the curvature of the distribution, too.
 
@@ -253,7 +253,7 @@ def _sharpened(electrons, gamma):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(cache=True)
+@compiled
 def _populated(electrons, gamma):  # type: ignore[no-untyped-def]
     """Return the range of Lorentz factors that hold energy worth counting."""
     first, last, most = electrons.size, 0, 0.0

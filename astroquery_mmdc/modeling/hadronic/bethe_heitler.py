@@ -8,7 +8,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from astroquery_mmdc.modeling.hadronic.photohadronic import ResponseTable, averaged, spread
+from astroquery_mmdc.modeling.hadronic.photohadronic import ResponseTable, spread
 from astroquery_mmdc.modeling.kernels.constants import ALPHA, MP_ME, R_E, C
 from astroquery_mmdc.modeling.kernels.grid import Grid
 
@@ -53,17 +53,11 @@ def _sample(log_product: Array, log_ratio: Array) -> Array:
 def table(grid: Grid) -> ResponseTable:
     """Return the spectrum of electrons and positrons together as a table on one grid.
 
-    Parameters
-    ----------
-    grid : `~astroquery_mmdc.modeling.kernels.grid.Grid`
-        Grid of protons, photons and pairs.
-
-    Returns
-    -------
-    `~astroquery_mmdc.modeling.hadronic.photohadronic.ResponseTable`
-        Kelner & Aharonian (2008), equation 62, over the differential cross-section of Blumenthal
-        (1970), equation 10: a function of kappa = 2 gamma_p epsilon and gamma / gamma_p. Beyond
-        kappa = 1e6, where the loss is below 1e-2 of its largest, there are no pairs.
+    Notes
+    -----
+    Kelner & Aharonian (2008), equation 62, over the differential cross-section of Blumenthal
+    (1970), equation 10: a function of kappa = 2 gamma_p epsilon and gamma / gamma_p. Beyond
+    kappa = 1e6, where the loss is below 1e-2 of its largest, there are no pairs.
     """
     log_kappa, log_y, _ = _spectra()
     per_decade = grid.per_decade
@@ -72,26 +66,16 @@ def table(grid: Grid) -> ResponseTable:
     sums = range(int(np.floor(lowest)), int(np.ceil(highest)) + 1)
     widest = int(np.ceil(log_y[-1] * per_decade))
     differences = range(-widest, widest + 1)
-    values = averaged(_sample, per_decade, sums, differences)
-    return ResponseTable(values, sums.start, differences.start, held=False)
+    return ResponseTable.of(_sample, per_decade, sums, differences, held=False)
 
 
 def pairs(grid: Grid, rate: Array, protons: Array) -> Array:
-    """Return electrons and positrons together [cm^-3 s^-1 per unit gamma].
+    """Return electrons and positrons together [cm^-3 s^-1 per unit gamma] on ``grid.gamma``.
 
     Parameters
     ----------
-    grid : `~astroquery_mmdc.modeling.kernels.grid.Grid`
-        Grid of protons and pairs.
-    rate : `~numpy.ndarray`
-        From `~astroquery_mmdc.modeling.hadronic.photohadronic.rates`.
-    protons : `~numpy.ndarray`
-        Protons per unit gamma_p [cm^-3] on ``grid.gamma``.
-
-    Returns
-    -------
-    `~numpy.ndarray`
-        On ``grid.gamma``.
+    grid, rate, protons
+        As in `~astroquery_mmdc.modeling.hadronic.photohadronic.spread`.
     """
     return spread(table(grid), grid, rate, protons, first=0, size=grid.gamma.size)[0]
 
@@ -112,19 +96,13 @@ def chodorowski_loss(grid: Grid, n: Array) -> Array:
 
     Parameters
     ----------
-    grid : `~astroquery_mmdc.modeling.kernels.grid.Grid`
-        Grid of protons and photons.
-    n : `~numpy.ndarray`
-        Photons per unit eps [cm^-3].
-
-    Returns
-    -------
-    `~numpy.ndarray`
-        A check of the loss that follows from the pairs, which the models use.
+    grid, n
+        As in `~astroquery_mmdc.modeling.hadronic.photohadronic.rates`.
 
     Notes
     -----
-    Blumenthal (1970), Chodorowski, Zdziarski & Sikora (1992): gamma_dot = - alpha r_e^2 c (m_e/m_p)
+    A check of the loss that follows from the pairs, which the models use. Blumenthal (1970),
+    Chodorowski, Zdziarski & Sikora (1992): gamma_dot = - alpha r_e^2 c (m_e/m_p)
     integral from 2 of n(kappa / 2 gamma) phi(kappa) / kappa^2 d kappa.
     """
     kappa = 2.0 * np.outer(grid.gamma, grid.eps)

@@ -103,21 +103,25 @@ _FROM_NEGATIVE_PIONS = ("electron", "antinu_e")
 
 @lru_cache(maxsize=len(_TABLES))
 def _columns(particle: str) -> Array:
-    """(rho, s, delta, B in cm^3/s) of one particle; B goes to zero at the threshold."""
+    """(rho, s, delta, B (ln 2)^psi in cm^3/s) of one particle; zero at the threshold."""
     columns = np.array(_TABLES[particle]).T
-    columns[3] *= 1e-18
+    columns[3] *= 1e-18 * np.log(2.0) ** _shape(particle, columns[0] * ETA_0)[2]
     threshold = _PAIR_THRESHOLD if particle in _FROM_NEGATIVE_PIONS else 1.0
     first = [threshold, columns[1, 0], columns[2, 0], 0.0]
     return np.column_stack([first, columns])
 
 
 def _parameters(particle: str, rho: Array) -> tuple[Array, Array, Array]:
-    """Return s, delta and B at each rho, linear between the nodes and held beyond the last one."""
-    nodes, s, delta, b = _columns(particle)
+    """Return s, delta and B (ln 2)^psi at each rho, linear between the nodes, held beyond.
+
+    Not B itself: for electrons psi rises so fast above rho = 4 that a mean of two rows of B, with
+    psi in between, would make a third more of them than either row does.
+    """
+    nodes, s, delta, flat = _columns(particle)
     return (
         np.interp(rho, nodes, s),
         np.interp(rho, nodes, delta),
-        np.interp(rho, nodes, b, left=0.0),
+        np.interp(rho, nodes, flat, left=0.0),
     )
 
 
@@ -183,10 +187,11 @@ def phi(particle: str, eta: Array, x: Array) -> Array:
     """
     eta, x = np.broadcast_arrays(np.asarray(eta, float), np.asarray(x, float))
     held = np.minimum(eta, RHO_MAX * ETA_0)
-    s, delta, b = _parameters(particle, held / ETA_0)
+    s, delta, flat = _parameters(particle, held / ETA_0)
     x1, x2, psi = _shape(particle, held)
     width = np.maximum(x2 - x1, 1e-300)
     y = np.clip((x - x1) / width, 0.0, 1.0)
     log_x = np.log(np.maximum(x / x1, 1.0))
-    value = b * np.exp(-s * log_x**delta) * np.log(2.0 / (1.0 + y * y)) ** psi
-    return np.where((x < x2) & (b > 0.0), value, 0.0)
+    shape = (1.0 - np.log2(1.0 + y * y)) ** psi
+    value = flat * np.exp(-s * log_x**delta) * shape
+    return np.where((x < x2) & (flat > 0.0), value, 0.0)

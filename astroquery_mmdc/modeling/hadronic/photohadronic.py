@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from astroquery_mmdc.modeling.kernels._compiled import compiled
 from astroquery_mmdc.modeling.kernels.constants import MP_ME
 from astroquery_mmdc.modeling.kernels.grid import Grid
 
@@ -45,6 +45,20 @@ class ResponseTable:
     first_sum: int
     first_difference: int
     held: bool
+
+    @classmethod
+    def of(
+        cls,
+        sample: Callable[[Array, Array], Array],
+        per_decade: int,
+        sums: range,
+        differences: range,
+        *,
+        held: bool,
+    ) -> ResponseTable:
+        """Return the table of a function; see `averaged`."""
+        values = averaged(sample, per_decade, sums, differences)
+        return cls(values, sums.start, differences.start, held=held)
 
 
 def averaged(
@@ -161,7 +175,7 @@ def spread(
     return np.asarray(_deposited(rate, protons * grid.step, origin, size))
 
 
-@njit(cache=True)
+@compiled
 def _deposited(rate, weights, origin, size):  # type: ignore[no-untyped-def]
     """Return sums over protons, each shifted by its node; what falls off the result is dropped."""
     count, particles, differences = rate.shape

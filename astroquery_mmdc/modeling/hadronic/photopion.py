@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from astroquery_mmdc.modeling.hadronic import ka08
-from astroquery_mmdc.modeling.hadronic.photohadronic import ResponseTable, averaged, spread
+from astroquery_mmdc.modeling.hadronic.photohadronic import ResponseTable, spread
 from astroquery_mmdc.modeling.kernels.constants import EV, ME_C2, MP_ME, C
 from astroquery_mmdc.modeling.kernels.grid import Grid
 
@@ -32,16 +32,10 @@ def _sample(log_product: Array, log_ratio: Array) -> Array:
 def table(grid: Grid) -> ResponseTable:
     """Return the spectra of `ka08.SECONDARIES` as a table on one grid.
 
-    Parameters
-    ----------
-    grid : `~astroquery_mmdc.modeling.kernels.grid.Grid`
-        Grid of protons, photons and secondaries.
-
-    Returns
-    -------
-    `~astroquery_mmdc.modeling.hadronic.photohadronic.ResponseTable`
-        The equation is Kelner & Aharonian (2008), eq. 30:
-        dN/dE = integral of f_p(E_p) f_ph(epsilon) Phi(eta, E / E_p) d epsilon dE_p / E_p.
+    Notes
+    -----
+    The equation is Kelner & Aharonian (2008), eq. 30:
+    dN/dE = integral of f_p(E_p) f_ph(epsilon) Phi(eta, E / E_p) d epsilon dE_p / E_p.
     """
     per_decade = grid.per_decade
     lowest = np.log10(ka08.ETA_0 * MP_ME / 4.0) * per_decade
@@ -49,8 +43,7 @@ def table(grid: Grid) -> ResponseTable:
     sums = range(int(np.floor(lowest)), int(np.ceil(highest)) + 2)
     most = int(np.ceil(np.log10(MP_ME) * per_decade))
     differences = range(most - _X_DECADES * per_decade, most + 1)
-    values = averaged(_sample, per_decade, sums, differences)
-    return ResponseTable(values, sums.start, differences.start, held=True)
+    return ResponseTable.of(_sample, per_decade, sums, differences, held=True)
 
 
 def secondaries(grid: Grid, rate: Array, protons: Array) -> dict[str, Array]:
@@ -58,18 +51,14 @@ def secondaries(grid: Grid, rate: Array, protons: Array) -> dict[str, Array]:
 
     Parameters
     ----------
-    grid : `~astroquery_mmdc.modeling.kernels.grid.Grid`
-        Gamma rays and neutrinos are given on ``grid.eps``, electrons and positrons on
-        ``grid.gamma``.
-    rate : `~numpy.ndarray`
-        From `~astroquery_mmdc.modeling.hadronic.photohadronic.rates`.
-    protons : `~numpy.ndarray`
-        Protons per unit gamma_p [cm^-3] on ``grid.gamma``.
+    grid, rate, protons
+        As in `~astroquery_mmdc.modeling.hadronic.photohadronic.spread`.
 
     Returns
     -------
     dict
-        Keys are `ka08.SECONDARIES`.
+        Keys are `ka08.SECONDARIES`. Gamma rays and neutrinos are given on ``grid.eps``, electrons
+        and positrons on ``grid.gamma``.
     """
     first = min(grid.eps_index, 0)
     size = max(grid.eps_index + grid.eps.size, grid.gamma.size) - first
@@ -83,19 +72,14 @@ def secondaries(grid: Grid, rate: Array, protons: Array) -> dict[str, Array]:
 
 
 def two_step_loss(grid: Grid, n: Array) -> Array:
-    """Return d gamma_p / dt (negative) of the two-step cross-section [s^-1].
+    """Return the loss rate that the two-step cross-section gives [s^-1], not positive.
+
+    A check of the loss that follows from the secondaries, which the models use.
 
     Parameters
     ----------
-    grid : `~astroquery_mmdc.modeling.kernels.grid.Grid`
-        Grid of protons and photons.
-    n : `~numpy.ndarray`
-        Photons per unit eps [cm^-3].
-
-    Returns
-    -------
-    `~numpy.ndarray`
-        A check of the loss that follows from the secondaries, which the models use.
+    grid, n
+        As in `~astroquery_mmdc.modeling.hadronic.photohadronic.rates`.
 
     Notes
     -----

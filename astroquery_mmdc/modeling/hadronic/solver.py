@@ -11,6 +11,7 @@ from astroquery_mmdc.modeling.hadronic import protons
 from astroquery_mmdc.modeling.hadronic.emission import emission
 from astroquery_mmdc.modeling.hadronic.zone import Zone, settle
 from astroquery_mmdc.modeling.kernels import responses, ssc
+from astroquery_mmdc.modeling.kernels.blob import Blob
 from astroquery_mmdc.modeling.kernels.constants import C
 from astroquery_mmdc.modeling.kernels.emission import Emission
 from astroquery_mmdc.modeling.kernels.grid import Grid
@@ -24,15 +25,9 @@ _LEAST_DECADES, _MOST_DECADES = 11, 15
 
 
 def solve(
+    blob: Blob,
     options: Options = Options(),  # noqa: B008 - frozen
     *,
-    magnetic_field: float,
-    radius: float,
-    lorentz_factor: float,
-    luminosity: float,
-    gamma_min: float,
-    gamma_cut: float,
-    index: float,
     proton_luminosity: float,
     proton_gamma_cut: float,
     proton_index: float,
@@ -44,20 +39,14 @@ def solve(
 
     Parameters
     ----------
+    blob : Blob
+        The source and its electrons.
     options : Options
         Choices of physics and numerics; ``evolution`` has to be None.
-    magnetic_field : float
-        B [G].
-    radius : float
-        R [cm].
-    lorentz_factor : float
-        Gamma of the jet.
-    luminosity, proton_luminosity : float
-        L_e and L_p [erg/s], the powers in the frame of the host; the protons' rest energy counts.
-    gamma_min, gamma_cut, index : float
-        Sharp lower end, exponential cut-off and index of the injected electrons.
+    proton_luminosity : float
+        L_p [erg/s], the power in protons in the frame of the host; their rest energy counts.
     proton_gamma_cut, proton_index : float
-        The same of the injected protons.
+        Exponential cut-off and index of the injected protons.
     proton_gamma_min : float
         Sharp lower end of the protons. The service has no such parameter; 1 is natural.
     proton_escape : float
@@ -91,36 +80,26 @@ def solve(
         raise ValueError(msg)
     options = ssc.prepared(options)
     grid = _grid(options.per_decade, proton_gamma_cut)
-    volume = 4.0 / 3.0 * math.pi * radius**3
     zone = Zone(
         grid=grid,
         options=options,
-        magnetic_field=magnetic_field,
-        radius=radius,
-        electrons=ssc.injected(
-            grid,
-            options,
-            radius=radius,
-            lorentz_factor=lorentz_factor,
-            luminosity=luminosity,
-            gamma_min=gamma_min,
-            gamma_cut=gamma_cut,
-            index=index,
-        ),
+        magnetic_field=blob.magnetic_field,
+        radius=blob.radius,
+        electrons=blob.injection(grid, options),
         protons=protons.injection(
             grid,
-            proton_luminosity / lorentz_factor**2 / volume,
+            blob.power_density(proton_luminosity),
             proton_index,
             proton_gamma_min,
             proton_gamma_cut,
             normalization=options.normalization,
         ),
-        proton_escape=proton_escape * radius / C,
+        proton_escape=proton_escape * blob.radius / C,
         external=_on_grid(grid, external),
-        synchrotron=responses.synchrotron_response(grid, magnetic_field),
+        synchrotron=responses.synchrotron_response(grid, blob.magnetic_field),
     )
     state = settle(zone)
-    protons.warn_about_muons(magnetic_field, proton_gamma_cut, state.neutrino_power(grid))
+    protons.warn_about_muons(blob.magnetic_field, proton_gamma_cut, state.neutrino_power(grid))
     return emission(zone, state)
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from astroquery_mmdc.exceptions import IncompleteResultWarning
 from astroquery_mmdc.modeling.hadronic import bethe_heitler, photohadronic, photopion, protons
 from astroquery_mmdc.modeling.hadronic.cascade import Medium, annihilation_pairs
 from astroquery_mmdc.modeling.kernels import absorption, compton, kinetic, responses, synchrotron
+from astroquery_mmdc.modeling.kernels._mixing import warn_unsettled
 from astroquery_mmdc.modeling.kernels._photon_steps import PhotonSteps
 from astroquery_mmdc.modeling.kernels.constants import MP_ME, C
 from astroquery_mmdc.modeling.kernels.grid import Grid
@@ -162,22 +161,7 @@ def total(parts: dict[str, Array]) -> Array:
 
 
 def settle(zone: Zone) -> State:
-    """Return the steady state of a zone.
-
-    Parameters
-    ----------
-    zone : Zone
-        What is injected, and where.
-
-    Returns
-    -------
-    State
-        The solution; ``residual`` tells how far the last step went.
-
-    Warns
-    -----
-    IncompleteResultWarning
-        The iteration reached its bound.
+    """Return the steady state of a zone, or the last step with a warning.
 
     Notes
     -----
@@ -195,11 +179,7 @@ def settle(zone: Zone) -> State:
         if state.residual < options.tolerance:
             return state
         photons = steps.propose(photons, state.photons)
-    msg = (
-        f"particles and photons still change by {state.residual:.2g} after {state.iterations} "
-        "iterations; raise max_iterations or the tolerance"
-    )
-    warnings.warn(msg, IncompleteResultWarning, stacklevel=4)
+    warn_unsettled(state.residual, state.iterations)
     return state
 
 
@@ -237,7 +217,7 @@ def _primaries(zone: Zone, photons: Array, scattered: Array | None = None) -> Pr
 def _advance(zone: Zone, photons: Array) -> State:
     """Return the particles among given photons, and the photons that they make."""
     grid, targets = zone.grid, photons + zone.external
-    scattered = responses.compton_response(grid, targets)
+    scattered = compton.response(grid, targets)
     primaries = _primaries(zone, photons, scattered)
     density, sources, direct, neutrinos = _collisions(zone, targets)
     leptons, kappa = _annihilation(zone, targets)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Mixer"]
+__all__ = ["Mixer", "warn_unsettled"]
 
 Array = NDArray[np.float64]
 
@@ -69,3 +70,14 @@ class Mixer:
 def _bounded(step: Array) -> Array:
     """Return the step, no longer than a factor of thirty in any entry."""
     return np.clip(step, -3.4, 3.4)
+
+
+def warn_unsettled(residual: float, steps: int) -> None:
+    """Tell how far an iteration was from its end when it reached its bound."""
+    from astroquery_mmdc.exceptions import IncompleteResultWarning
+
+    msg = (
+        f"particles and their radiation still change by {residual:.2g} after {steps} "
+        "iterations; raise max_iterations or the tolerance"
+    )
+    warnings.warn(msg, IncompleteResultWarning, stacklevel=5)

@@ -33,7 +33,7 @@ def lagrange(t: Array | float) -> Array:
         Weights, with a first axis of four.
     """
     t = np.asarray(t, dtype=np.float64)
-    return np.stack(
+    return np.array(
         [
             -t * (t - 1.0) * (t - 2.0) / 6.0,
             (t + 1.0) * (t - 1.0) * (t - 2.0) / 2.0,

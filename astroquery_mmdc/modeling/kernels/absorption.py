@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from astroquery_mmdc.modeling.kernels._compiled import compiled, reordered
 from astroquery_mmdc.modeling.kernels._numerics import cardinal, gauss
 from astroquery_mmdc.modeling.kernels.compton import _index_sums
 from astroquery_mmdc.modeling.kernels.constants import SIGMA_T, C
 from astroquery_mmdc.modeling.kernels.grid import Grid
 
-__all__ = ["escape", "opacity", "pairs", "residence"]
+__all__ = ["escape", "opacity", "pair_tables", "pairs", "residence"]
 
 Array = NDArray[np.float64]
 
@@ -132,7 +133,7 @@ def _share_out(row: Array, share: Array, number: Array, h: float) -> None:
     np.add.at(row, node + last + 1, number * upper)
 
 
-@njit(cache=True, fastmath={"reassoc", "contract"})
+@reordered
 def _pair_sums(rate, targets, rates, shares, first, eps_index, shift, upper, count):  # type: ignore[no-untyped-def]
     """Return leptons per node from every pair of photons, the more energetic one leading."""
     rows, width = shares.shape
@@ -193,15 +194,19 @@ def _shifts(per_decade: int) -> tuple[NDArray[np.int64], Array]:
     return shift.astype(np.int64), (factor - low) / (low * math.expm1(h))
 
 
+def pair_tables(grid: Grid) -> tuple[Any, ...]:
+    """Return what the sums over pairs of photons take besides the photons."""
+    shares = _shares(grid.per_decade)
+    return _rates(grid), *shares, grid.eps_index, *_shifts(grid.per_decade), len(grid.gamma)
+
+
 def pairs(grid: Grid, photons: Array, rate: Array | None = None) -> Array:
     r"""Return the electrons and positrons that annihilating photons make.
 
     Parameters
     ----------
-    grid : Grid
-        The grid.
-    photons : ndarray
-        n(eps) [cm^-3] on ``grid.eps``.
+    grid, photons
+        As in `opacity`.
     rate : ndarray, optional
         Photons absorbed [cm^-3 s^-1 per unit eps]; the default is c kappa n.
 
@@ -218,19 +223,7 @@ def pairs(grid: Grid, photons: Array, rate: Array | None = None) -> Array:
     """
     if rate is None:
         rate = C * opacity(grid, photons) * photons
-    shares, first = _shares(grid.per_decade)
-    shift, upper = _shifts(grid.per_decade)
-    leptons = _pair_sums(
-        rate * grid.eps,
-        photons * grid.eps,
-        _rates(grid),
-        shares,
-        first,
-        grid.eps_index,
-        shift,
-        upper,
-        len(grid.gamma),
-    )
+    leptons = _pair_sums(rate * grid.eps, photons * grid.eps, *pair_tables(grid))
     return np.asarray(leptons / grid.gamma)
 
 
@@ -266,8 +259,19 @@ def residence(tau: Array) -> Array:
         :math:`n c \alpha = q (1 - f_{esc})`.
     """
     tau = np.asarray(tau, dtype=np.float64)
-    x = np.maximum(tau, 0.05)
-    decay = np.exp(-np.minimum(x, 700.0))
-    left = 3.0 / x * (0.5 + decay / x - (1.0 - decay) / x**2)
-    series = 1.0 - tau * (4.0 / 15.0 - tau * (1.0 / 18.0 - tau * (1.0 / 105.0 - tau / 720.0)))
-    return np.where(tau < 0.05, series, 8.0 / 3.0 * (1.0 - left) / x)
+    return np.asarray(_mean_times(tau.ravel())).reshape(tau.shape)
+
+
+@compiled
+def _mean_times(tau):  # type: ignore[no-untyped-def]
+    out = np.empty(len(tau))
+    for k in range(len(tau)):
+        x = tau[k]
+        if x < 0.05:
+            series = 1.0 / 18.0 - x * (1.0 / 105.0 - x / 720.0)
+            out[k] = 1.0 - x * (4.0 / 15.0 - x * series)
+        else:
+            decay = math.exp(-x)
+            left = 3.0 / x * (0.5 + decay / x - (1.0 - decay) / x**2)
+            out[k] = 8.0 / 3.0 * (1.0 - left) / x
+    return out

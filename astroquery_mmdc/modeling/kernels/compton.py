@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from astroquery_mmdc.modeling.kernels._compiled import reordered
 from astroquery_mmdc.modeling.kernels.compton_tables import Table, losses, scattering
 from astroquery_mmdc.modeling.kernels.constants import SIGMA_T, C
 from astroquery_mmdc.modeling.kernels.grid import Grid
 
-__all__ = ["contract", "cooling", "emissivity"]
+__all__ = ["contract", "cooling", "emissivity", "response"]
 
 Array = NDArray[np.float64]
 
 
-@njit(cache=True, fastmath={"reassoc", "contract"})
-def _contract(electrons, seeds, eps_index, lowest, start, width, entries, limit, slope):  # type: ignore[no-untyped-def]
-    """Return sum over i, k of electrons[i] * seeds[k] * table, for each scattered energy."""
+@reordered
+def _lit(seeds, width, entries, limit):  # type: ignore[no-untyped-def]
+    """Return what all electrons meet alike in a field of seeds.
+
+    The range of the seeds, their number and its first moment beyond each (for the ends of the rows
+    of the table), and the sums without recoil: they depend on m - 2 i alone, and are done once.
+    """
     count = len(seeds)
-    out = np.zeros(count)
     above, moment = np.zeros(count + 1), np.zeros(count + 1)
     begin, end = count, 0
     for k in range(count - 1, -1, -1):
@@ -28,7 +31,6 @@ def _contract(electrons, seeds, eps_index, lowest, start, width, entries, limit,
         if seeds[k] != 0.0:
             begin = k
             end = max(end, k + 1)
-    # Without recoil the sum over seeds depends on m - 2 i alone: it is done once.
     span = max(end - begin, 0) + width[0]
     thomson = np.empty(span)
     for j in range(span):
@@ -37,47 +39,86 @@ def _contract(electrons, seeds, eps_index, lowest, start, width, entries, limit,
         for k in range(max(first, begin), min(first + width[0], end)):
             value += seeds[k] * entries[0, k - first]
         thomson[j] = value
+    return begin, end, above, moment, thomson
+
+
+@reordered
+def _add_scattered(  # type: ignore[no-untyped-def]
+    out, number, i, seeds, lit, eps_index, lowest, start, width, entries, limit, slope
+):
+    """Add the photons that `number` electrons on node i scatter up."""
+    begin, end, above, moment, thomson = lit
+    count, span = len(seeds), len(thomson)
+    recoil = begin
     # From this electron on no seed within a row is above the scattered photon.
-    fast = (start[0] - lowest + width[0]) // 2
-    last = len(start) - 1
+    if i >= (start[0] - lowest + width[0]) // 2:
+        recoil = min(max(begin, lowest + i - eps_index + 1), count)
+        shift = start[0] - lowest - 2 * i - begin + width[0]
+        m0 = min(max(begin, -shift), recoil)
+        m1 = max(min(recoil, span - shift), m0)
+        for m in range(begin, m0):
+            out[m] += number * limit[0] * (above[begin] - above[m + 1])
+        for m in range(m0, m1):
+            out[m] += number * (thomson[m + shift] - limit[0] * above[m + 1])
+    for m in range(recoil, min(count, len(start) + lowest + i - eps_index)):
+        a = eps_index + m - i - lowest
+        row = max(a, 0)
+        first = start[row] + min(a, 0) - eps_index - i
+        stop = first + width[row]
+        # Seeds above the scattered photon would lose energy: not part of the kernel.
+        top = min(end, m + 1)
+        k0, k1 = max(first, begin), min(stop, top)
+        value = 0.0
+        if k0 < k1:
+            seen, values = seeds[k0:k1], entries[row, k0 - first : k1 - first]
+            for w in range(len(seen)):
+                value += seen[w] * values[w]
+        k1 = max(stop, begin)
+        if k1 < top:
+            rest = above[k1] - above[top]
+            value += limit[row] * rest
+            if slope[row] != 0.0:
+                value += slope[row] * (moment[k1] - moment[top] - first * rest)
+        out[m] += number * value
+
+
+@reordered
+def _contract(electrons, seeds, eps_index, lowest, start, width, entries, limit, slope):  # type: ignore[no-untyped-def]
+    """Return sum over i, k of electrons[i] * seeds[k] * table, for each scattered energy."""
+    out = np.zeros(len(seeds))
+    lit = _lit(seeds, width, entries, limit)
     for i in range(len(electrons)):
-        number = electrons[i]
-        if number == 0.0:
-            continue
-        recoil = begin
-        if i >= fast:
-            recoil = min(max(begin, lowest + i - eps_index + 1), count)
-            shift = start[0] - lowest - 2 * i - begin + width[0]
-            m0 = min(max(begin, -shift), recoil)
-            m1 = max(min(recoil, span - shift), m0)
-            for m in range(begin, m0):
-                out[m] += number * limit[0] * (above[begin] - above[m + 1])
-            for m in range(m0, m1):
-                out[m] += number * (thomson[m + shift] - limit[0] * above[m + 1])
-        for m in range(recoil, min(count, last + lowest + i - eps_index + 1)):
-            a = eps_index + m - i - lowest
-            row = max(a, 0)
-            first = start[row] + min(a, 0) - eps_index - i
-            stop = first + width[row]
-            # Seeds above the scattered photon would lose energy: not part of the kernel.
-            top = min(end, m + 1)
-            k0, k1 = max(first, begin), min(stop, top)
-            value = 0.0
-            if k0 < k1:
-                seen, values = seeds[k0:k1], entries[row, k0 - first : k1 - first]
-                for w in range(len(seen)):
-                    value += seen[w] * values[w]
-            k1 = max(stop, begin)
-            if k1 < top:
-                rest = above[k1] - above[top]
-                value += limit[row] * rest
-                if slope[row] != 0.0:
-                    value += slope[row] * (moment[k1] - moment[top] - first * rest)
-            out[m] += number * value
+        if electrons[i] != 0.0:
+            _add_scattered(
+                out,
+                electrons[i],
+                i,
+                seeds,
+                lit,
+                eps_index,
+                lowest,
+                start,
+                width,
+                entries,
+                limit,
+                slope,
+            )
     return out
 
 
-@njit(cache=True, fastmath={"reassoc", "contract"})
+@reordered
+def _rows(count, seeds, eps_index, lowest, start, width, entries, limit, slope):  # type: ignore[no-untyped-def]
+    """Return the terms of `_contract`, for one electron on each node, one row each."""
+    out = np.zeros((count, len(seeds)))
+    lit = _lit(seeds, width, entries, limit)
+    for i in range(count):
+        _add_scattered(
+            out[i], 1.0, i, seeds, lit, eps_index, lowest, start, width, entries, limit, slope
+        )
+    return out
+
+
+@reordered
 def _index_sums(weights, table, count):  # type: ignore[no-untyped-def]
     """Return sum over k of weights[k] * table[i + k] for i below `count`."""
     begin, end = len(weights), 0
@@ -115,19 +156,27 @@ def contract(grid: Grid, table: Table, electrons: Array, seeds: Array) -> Array:
         (3/4) sigma_T c times the double integral of N / gamma^2, n / eps and F
         [cm^-3 s^-1 per unit eps1].
     """
-    out = _contract(
-        electrons / grid.gamma,
-        seeds,
-        grid.eps_index,
-        table.lowest,
-        table.start,
-        table.width,
-        table.entries,
-        table.limit,
-        table.slope,
-    )
+    out = _contract(electrons / grid.gamma, seeds, grid.eps_index, *table.arrays)
     # Beyond a sharp end the cubics swing below zero.
     return np.maximum(0.75 * SIGMA_T * C * grid.step**2 * out, 0.0)
+
+
+def response(grid: Grid, seeds: Array) -> Array:
+    """Return the photons that one electron scatters up, rows for electrons.
+
+    Parameters
+    ----------
+    grid, seeds
+        As in `contract`.
+
+    Returns
+    -------
+    ndarray
+        With N on ``grid.gamma``, ``N @ response`` is what `emissivity` returns for these seeds.
+    """
+    table = scattering(grid.per_decade)
+    rows = _rows(len(grid.gamma), seeds, grid.eps_index, *table.arrays)
+    return np.asarray(0.75 * SIGMA_T * C * grid.step**2 * rows / grid.gamma[:, None])
 
 
 def emissivity(grid: Grid, density: Array, photons: Array) -> Array:
@@ -163,10 +212,8 @@ def cooling(grid: Grid, photons: Array) -> Array:
 
     Parameters
     ----------
-    grid : Grid
-        The grid.
-    photons : ndarray
-        n(eps) [cm^-3] on ``grid.eps``.
+    grid, photons
+        As in `emissivity`.
 
     Returns
     -------

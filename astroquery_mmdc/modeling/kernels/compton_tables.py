@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,11 @@ class Table:
     entries: Array
     limit: Array
     slope: Array
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """All of it, in the order in which the compiled walks take it."""
+        return self.lowest, self.start, self.width, self.entries, self.limit, self.slope
 
 
 def jones(share: Array, b: Array) -> Array:

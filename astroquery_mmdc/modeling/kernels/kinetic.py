@@ -6,9 +6,9 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from astroquery_mmdc.modeling.kernels._compiled import compiled
 from astroquery_mmdc.modeling.kernels._numerics import lagrange
 from astroquery_mmdc.modeling.kernels.grid import Grid
 
@@ -17,7 +17,7 @@ __all__ = ["coarsen", "refine", "refine_rates", "steady", "step"]
 Array = NDArray[np.float64]
 
 
-@njit(cache=True)
+@compiled
 def _sweep(nodes, source, speed, rate):  # type: ignore[no-untyped-def]
     """Return N with ``d(speed N)/dgamma = rate N - source``, from the top node down."""
     count = len(nodes)

@@ -7,16 +7,15 @@ One matrix per process, made once per field, turns each generation into a produc
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from astroquery_mmdc.modeling.kernels import absorption, synchrotron
+from astroquery_mmdc.modeling.kernels._compiled import compiled
 from astroquery_mmdc.modeling.kernels.absorption import _pair_sums
-from astroquery_mmdc.modeling.kernels.compton_tables import scattering
-from astroquery_mmdc.modeling.kernels.constants import B_CRITICAL, SIGMA_T, C
+from astroquery_mmdc.modeling.kernels.constants import B_CRITICAL, C
 from astroquery_mmdc.modeling.kernels.grid import Grid
 
-__all__ = ["compton_response", "pair_response", "synchrotron_response"]
+__all__ = ["pair_response", "synchrotron_response"]
 
 Array = NDArray[np.float64]
 
@@ -79,94 +78,7 @@ def _cut_at_electron(grid: Grid, emission: Array, magnetic_field: float) -> None
     emission[first:] = rows * (lost / (rows @ grid.eps**2))[:, None]
 
 
-@njit(cache=True, fastmath={"reassoc", "contract"})
-def _scattered(count, seeds, eps_index, lowest, start, width, entries, limit, slope):  # type: ignore[no-untyped-def]
-    """Return one row of scattered photons per electron: what `compton.contract` sums."""
-    size = len(seeds)
-    out = np.zeros((count, size))
-    lit = np.flatnonzero(seeds)
-    if len(lit) == 0:
-        return out
-    begin, end = lit[0], lit[-1] + 1
-    # Seeds beyond the end of a row of the table: their number and its first moment.
-    above, moment = np.zeros(size + 1), np.zeros(size + 1)
-    for k in range(size - 1, -1, -1):
-        above[k] = above[k + 1] + seeds[k]
-        moment[k] = moment[k + 1] + k * seeds[k]
-    # Without recoil a sum over seeds depends on m - 2 i alone: it is done once.
-    span = end - begin + width[0]
-    thomson = np.empty(span)
-    for j in range(span):
-        first = begin - width[0] + j
-        value = limit[0] * above[max(first + width[0], begin)]
-        for k in range(max(first, begin), min(first + width[0], end)):
-            value += seeds[k] * entries[0, k - first]
-        thomson[j] = value
-    # From this electron on no seed within a row is above the scattered photon.
-    fast = (start[0] - lowest + width[0]) // 2
-    for i in range(count):
-        recoil = begin
-        if i >= fast:
-            recoil = min(max(begin, lowest + i - eps_index + 1), size)
-            shift = start[0] - lowest - 2 * i - begin + width[0]
-            m0 = min(max(begin, -shift), recoil)
-            m1 = max(min(recoil, span - shift), m0)
-            for m in range(begin, m0):
-                out[i, m] = limit[0] * (above[begin] - above[m + 1])
-            for m in range(m0, m1):
-                out[i, m] = thomson[m + shift] - limit[0] * above[m + 1]
-        for m in range(recoil, min(size, len(start) + lowest + i - eps_index)):
-            a = eps_index + m - i - lowest
-            row = max(a, 0)
-            first = start[row] + min(a, 0) - eps_index - i
-            top = min(end, m + 1)  # no photon scatters down
-            low, high = max(first, begin), min(first + width[row], top)
-            value = 0.0
-            if low < high:
-                near, line = seeds[low:high], entries[row, low - first : high - first]
-                for w in range(len(near)):
-                    value += near[w] * line[w]
-            far = max(first + width[row], begin)
-            if far < top:
-                rest = above[far] - above[top]
-                value += limit[row] * rest
-                value += slope[row] * (moment[far] - moment[top] - first * rest)
-            out[i, m] = value
-    return out
-
-
-def compton_response(grid: Grid, photons: Array) -> Array:
-    """Return the photons that one electron scatters up, rows for electrons.
-
-    Parameters
-    ----------
-    grid : `~astroquery_mmdc.modeling.kernels.grid.Grid`
-        Grid of electrons and photons.
-    photons : `~numpy.ndarray`
-        Isotropic seed photons n(eps) [cm^-3].
-
-    Returns
-    -------
-    `~numpy.ndarray`
-        With N on ``grid.gamma``, ``N @ response`` is what
-        `~astroquery_mmdc.modeling.kernels.compton.emissivity` returns for these seeds.
-    """
-    table = scattering(grid.per_decade)
-    rows = _scattered(
-        grid.gamma.size,
-        photons,
-        grid.eps_index,
-        table.lowest,
-        table.start,
-        table.width,
-        table.entries,
-        table.limit,
-        table.slope,
-    )
-    return np.asarray(0.75 * SIGMA_T * C * grid.step**2 * rows / grid.gamma[:, None])
-
-
-@njit(cache=True)
+@compiled
 def _annihilated(rate, targets, rates, shares, first, eps_index, shift, upper, count):  # type: ignore[no-untyped-def]
     """Return one row of leptons per photon."""
     out = np.zeros((len(rate), count))
@@ -197,17 +109,6 @@ def pair_response(grid: Grid, photons: Array) -> tuple[Array, Array]:
         `~astroquery_mmdc.modeling.kernels.absorption.opacity` [cm^-1].
     """
     opacity = absorption.opacity(grid, photons)
-    shares, first = absorption._shares(grid.per_decade)
-    shift, upper = absorption._shifts(grid.per_decade)
-    rows = _annihilated(
-        C * opacity * grid.eps,
-        photons * grid.eps,
-        absorption._rates(grid),
-        shares,
-        first,
-        grid.eps_index,
-        shift,
-        upper,
-        grid.gamma.size,
-    )
+    tables = absorption.pair_tables(grid)
+    rows = _annihilated(C * opacity * grid.eps, photons * grid.eps, *tables)
     return rows / grid.gamma, opacity

@@ -6,9 +6,9 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from astroquery_mmdc.modeling.kernels._compiled import reordered
 from astroquery_mmdc.modeling.kernels._numerics import lagrange
 from astroquery_mmdc.modeling.kernels.constants import (
     B_CRITICAL,
@@ -67,7 +67,7 @@ def _table(grid: Grid) -> tuple[Array, Array]:
     return log_g, log_g + np.log(2.0 * (1.0 - slope + x))
 
 
-@njit(cache=True, fastmath={"reassoc", "contract"})
+@reordered
 def _walk(number, nodes, stride, first, log_g, log_h, weights, low, gamma_low, eps_low, photons):  # type: ignore[no-untyped-def]
     """Return sums of number * G and number * H / gamma for each photon energy.
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from astroquery_mmdc.modeling.kernels import absorption, compton, kinetic, synchrotron
-from astroquery_mmdc.modeling.kernels._mixing import Mixer
+from astroquery_mmdc.modeling.kernels._mixing import Mixer, warn_unsettled
 from astroquery_mmdc.modeling.kernels.constants import ME_C2, C
 from astroquery_mmdc.modeling.kernels.emission import Emission
 from astroquery_mmdc.modeling.kernels.grid import Grid
@@ -94,24 +92,24 @@ def _settle(state: State) -> State:
     """Iterate cooling, photons and pairs until they agree."""
     primary = state.injection
     if not primary.any():
-        return replace(scatter(cool(state, losses(state))), residual=0.0)
+        return scatter(cool(state, losses(state))).but(residual=0.0)
     state = scatter(_settle_synchrotron(state), power(state.grid, primary))
     mixer = Mixer()
     for count in range(state.iterations + 1, state.options.max_iterations + 1):
         before, state = state, _respond(state, primary)
         residual = _change(before, state)
         if residual < state.options.tolerance:
-            return replace(state, iterations=count, residual=residual)
-        state = replace(state, photons=_next_photons(mixer, before.photons, state))
+            return state.but(iterations=count, residual=residual)
+        state = state.but(photons=_next_photons(mixer, before.photons, state))
     return _march(state, primary)
 
 
 def _respond(state: State, primary: Array) -> State:
     """Return the state that the photons of another one lead to."""
     injection = primary + made_pairs(state)
-    state = replace(state, injection=injection, pair_injection=injection - primary)
+    state = state.but(injection=injection, pair_injection=injection - primary)
     seeds = state.photons
-    state = replace(cool(state, losses(state)), photons=seeds)
+    state = cool(state, losses(state)).but(photons=seeds)
     return scatter(state, power(state.grid, injection))
 
 
@@ -120,7 +118,7 @@ def _settle_synchrotron(state: State) -> State:
     rate, mixer = losses(state), Mixer()
     reach = _reach(state.grid, state.injection)
     for _ in range(_CHEAP):
-        state = replace(cool(state, rate), iterations=state.iterations + 1)
+        state = cool(state, rate).but(iterations=state.iterations + 1)
         wanted = losses(state)
         if not rate.any():
             rate = wanted
@@ -170,22 +168,12 @@ def _next_photons(mixer: Mixer, photons: Array, state: State) -> Array:
     return np.where(known, np.exp(mixer.propose(point, step, weight)), new)
 
 
-def _warn(residual: float, options: Options) -> None:
-    from astroquery_mmdc.exceptions import IncompleteResultWarning
-
-    msg = (
-        f"the electrons and their radiation still change by {residual:.2g} after "
-        f"{options.max_iterations} iterations; raise max_iterations or the tolerance"
-    )
-    warnings.warn(msg, IncompleteResultWarning, stacklevel=4)
-
-
 def _evolve(state: State, time: float) -> State:
     """Return the state a time after injection began in an empty zone."""
     primary = state.injection
     for _ in range(_STEPS):
         state = _advance(state, primary, time / _STEPS)
-    return replace(state, iterations=_STEPS, residual=0.0)
+    return state.but(iterations=_STEPS, residual=0.0)
 
 
 def _march(state: State, primary: Array) -> State:
@@ -200,8 +188,8 @@ def _march(state: State, primary: Array) -> State:
         if residual < options.tolerance * min(length, 1.0):
             break
     else:
-        _warn(residual, options)
-    return replace(state, iterations=count, residual=residual)
+        warn_unsettled(residual, options.max_iterations)
+    return state.but(iterations=count, residual=residual)
 
 
 def _advance(state: State, primary: Array, dt: float) -> State:
@@ -212,15 +200,15 @@ def _advance(state: State, primary: Array, dt: float) -> State:
         grid.gamma_fine, state.electrons, state.injection, gamma_dot, state.escape_time, dt
     )
     budget = power(grid, state.injection + state.electrons / dt)
-    new = glow(replace(state, electrons=electrons, gamma_dot=gamma_dot))
+    new = glow(state.but(electrons=electrons, gamma_dot=gamma_dot))
     new = scatter(new, budget)
     # Photons stay for a while: the field follows its sources by an implicit step.
     stay = state.options.photon_escape * state.radius / C * absorption.residence(new.tau)
     photons = (state.photons + new.photons * dt / stay) / (1.0 + dt / stay)
-    new = replace(new, photons=photons)
+    new = new.but(photons=photons)
     # Half of the change in pairs at a time, or long steps would overshoot and swing.
     pairs = 0.5 * (state.pair_injection + made_pairs(new))
-    return replace(new, injection=primary + pairs, pair_injection=pairs)
+    return new.but(injection=primary + pairs, pair_injection=pairs)
 
 
 def illuminate(
@@ -245,8 +233,8 @@ def illuminate(
     """
     nothing = np.zeros_like(electrons)
     state = empty(grid, nothing, magnetic_field, radius, options, Surroundings())
-    state = scatter(glow(replace(state, electrons=electrons)))
-    return replace(state, iterations=1, residual=0.0)
+    state = scatter(glow(state.but(electrons=electrons)))
+    return state.but(iterations=1, residual=0.0)
 
 
 def emission(state: State) -> Emission:
@@ -261,7 +249,8 @@ def emission(state: State) -> Emission:
         q |= _split(state, pairs)
     # q is per unit eps: nu L_nu = V m c^2 eps^2 q.
     volume = 4.0 / 3.0 * math.pi * state.radius**3
-    scale = volume * ME_C2 * grid.eps**2 * absorption.escape(state.tau)
+    leaves = absorption.escape(state.tau)
+    scale = volume * ME_C2 * grid.eps**2 * leaves
     components = {name: scale * values for name, values in q.items()}
     return Emission(
         grid=grid,
@@ -271,7 +260,7 @@ def emission(state: State) -> Emission:
         pairs=None if pairs is None else _nodes(grid, pairs),
         u_b=synchrotron.magnetic_energy_density(state.magnetic_field),
         u_e=ME_C2 * power(grid, state.electrons),
-        powers=_powers(state, components, volume),
+        powers=_powers(state, components, volume, leaves),
         iterations=state.iterations,
         residual=state.residual,
     )
@@ -294,11 +283,13 @@ def _split(state: State, pairs: Array) -> dict[str, Array]:
     }
 
 
-def _powers(state: State, components: dict[str, Array], volume: float) -> dict[str, float]:
+def _powers(
+    state: State, components: dict[str, Array], volume: float, leaves: Array
+) -> dict[str, float]:
     grid = state.grid
     unit = volume * ME_C2
     radiated = sum(float(np.sum(values)) for values in components.values()) * grid.step
-    absorbed = state.total * (1.0 - absorption.escape(state.tau))
+    absorbed = state.total * (1.0 - leaves)
     return {
         "injected": unit * power(grid, state.injection - state.pair_injection),
         "pairs": unit * power(grid, state.pair_injection),

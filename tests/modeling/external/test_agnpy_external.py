@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +27,8 @@ from astroquery_mmdc.modeling.external.headon import scatter
 from astroquery_mmdc.modeling.kernels.constants import H_PLANCK, HZ, K_B, M_SUN, ME_C2, SIGMA_SB, C
 from astroquery_mmdc.modeling.kernels.grid import Grid
 from astroquery_mmdc.modeling.kernels.planck import MEAN_ENERGY
+from tests.peers import peer_python
 
-PEERS = Path(os.environ.get("MMDC_PEERS", "/opt/v"))
 GRID = Grid.default()
 #: PKS 1510-089 as in the recorded spectra, in cgs units.
 CASE = {
@@ -125,9 +124,7 @@ FIELDS = {
 
 @pytest.fixture(scope="module")
 def agnpy() -> dict:
-    python = PEERS / "agnpy" / "bin" / "python"
-    if not python.exists():
-        pytest.skip(f"the environment {python} with agnpy is not there")
+    python = peer_python("agnpy")
     run = subprocess.run(
         [python, Path(__file__).parents[1] / "peers" / "agnpy_external.py"],
         input=json.dumps(CASE),

@@ -15,9 +15,11 @@ from astroquery_mmdc.modeling.external import eic
 from astroquery_mmdc.modeling.external.geometry import Motion
 from astroquery_mmdc.modeling.external.host import Host
 from astroquery_mmdc.modeling.kernels import compton, ssc
+from astroquery_mmdc.modeling.kernels.blob import Blob
 from astroquery_mmdc.modeling.kernels.constants import C
 from astroquery_mmdc.modeling.kernels.grid import Grid
 from astroquery_mmdc.modeling.kernels.options import Options
+from tests.modeling.sources import physical
 
 GRID = Grid.default()
 BLOB = {
@@ -34,20 +36,20 @@ CURVED = LogParabola(1.0, 2.0, 0.2, 100.0, 1.0, 3e4)
 
 
 def test_components() -> None:
-    emission = eic.solve(**BLOB, **HOST)
+    emission = eic.solve(Blob(**BLOB), **HOST)
     assert set(emission.components) >= {"synchrotron", "ssc", "ec_disk", "ec_blr", "ec_torus"}
     assert set(emission.thermal) == {"disk", "blr", "torus"}
     assert emission.thermal_nu is not None
     assert emission.thermal["disk"].shape == emission.thermal_nu.shape
     assert "ec" not in emission.components
     assert "ec_cmb" not in emission.components
-    assert "ec_cmb" in eic.solve(**BLOB, **HOST, cmb=True, redshift=1.0).components
+    assert "ec_cmb" in eic.solve(Blob(**BLOB), **HOST, cmb=True, redshift=1.0).components
 
 
 def test_without_external_light_it_is_ssc() -> None:
     host = {"disk_luminosity": 1e20, "black_hole_mass": 1e9, "xi_blr": 0.0, "xi_torus": 0.0}
-    dark = eic.solve(**BLOB, **host, distance=1e17)
-    alone = ssc.solve(**BLOB)
+    dark = eic.solve(Blob(**BLOB), **host, distance=1e17)
+    alone = ssc.solve(Blob(**BLOB))
     for name in ("synchrotron", "ssc"):
         np.testing.assert_allclose(dark.components[name], alone.components[name], rtol=1e-6)
 
@@ -58,7 +60,7 @@ def test_without_external_light_it_is_ssc() -> None:
 def test_power_is_conserved(geometry: str, field: float, radius: float) -> None:
     """What is injected leaves as radiation or with the electrons: within 1 per cent."""
     blob = BLOB | {"magnetic_field": field, "radius": radius}
-    powers = eic.solve(**blob, **HOST, geometry=geometry).powers
+    powers = eic.solve(Blob(**blob), **HOST, geometry=geometry).powers
     absorbed = powers["absorbed"] - powers["pairs"]
     out = powers["radiated"] + powers["escaped"] + powers["cooled"] + absorbed
     assert out == pytest.approx(powers["injected"], rel=1e-2)
@@ -66,14 +68,14 @@ def test_power_is_conserved(geometry: str, field: float, radius: float) -> None:
 
 def test_simple_components_carry_the_true_power() -> None:
     """In the simple geometry all directions are alike, so the components add up as well."""
-    emission = eic.solve(**BLOB, **HOST)
+    emission = eic.solve(Blob(**BLOB), **HOST)
     radiated = np.sum(emission.total) * emission.grid.step
     assert radiated == pytest.approx(emission.powers["radiated"], rel=1e-2)
 
 
 def test_electrons_cool_on_external_photons() -> None:
     inside, outside = (
-        eic.solve(**BLOB, **HOST, distance=distance).u_e for distance in (1e17, 1e20)
+        eic.solve(Blob(**BLOB), **HOST, distance=distance).u_e for distance in (1e17, 1e20)
     )
     assert inside < 0.5 * outside
 
@@ -83,7 +85,7 @@ def test_slow_and_fast_cooling_on_external_photons(radius: float, index: float) 
     """The index is p where electrons escape before they cool, and p + 1 where they cool first."""
     blob = BLOB | {"magnetic_field": 1e-3, "radius": radius, "gamma_min": 2.0, "gamma_cut": 1e6}
     host = HOST | {"xi_blr": 0.0, "distance": 1e18}
-    emission = eic.solve(**blob | {"luminosity": 1e40}, **host)
+    emission = eic.solve(Blob(**blob | {"luminosity": 1e40}), **host)
     fields = eic.external_fields(GRID, Host(**host), Motion.critical(20.0))
     photons = np.sum([field.density for field in fields.values()], axis=0)
     cooled = -compton.cooling(GRID, photons) / GRID.gamma * radius / C
@@ -105,7 +107,7 @@ def test_default_fields() -> None:
 
 def test_geometries_are_alike_inside_the_broad_line_region() -> None:
     found = [
-        eic.solve(**BLOB, **HOST, geometry=geometry).components["ec_blr"].max()
+        eic.solve(Blob(**BLOB), **HOST, geometry=geometry).components["ec_blr"].max()
         for geometry in ("simple", "finke")
     ]
     assert found[0] == pytest.approx(found[1], rel=0.3)
@@ -130,8 +132,8 @@ def test_given_electrons_are_taken_as_they_are() -> None:
 
 
 def test_absorption_removes_gamma_rays_only() -> None:
-    free = eic.solve(**BLOB, **HOST)
-    behind = eic.solve(**BLOB, **HOST, absorption=True)
+    free = eic.solve(Blob(**BLOB), **HOST)
+    behind = eic.solve(Blob(**BLOB), **HOST, absorption=True)
     ratio = behind.total / np.where(free.total > 0.0, free.total, 1.0)
     lower = (free.total > 0.0) & (free.grid.eps * 20.0 < 1e3)
     np.testing.assert_allclose(ratio[lower], 1.0, rtol=1e-9)
@@ -141,8 +143,8 @@ def test_absorption_removes_gamma_rays_only() -> None:
 
 @pytest.mark.parametrize("geometry", ["simple", "finke"])
 def test_finer_grid_changes_little(geometry: str) -> None:
-    default = eic.solve(**BLOB, **HOST, geometry=geometry)
-    fine = eic.solve(Options(per_decade=20), **BLOB, **HOST, geometry=geometry)
+    default = eic.solve(Blob(**BLOB), **HOST, geometry=geometry)
+    fine = eic.solve(Blob(**BLOB), Options(per_decade=20), **HOST, geometry=geometry)
     for name in ("ec_disk", "ec_blr", "ec_torus"):
         one, other = default.components[name], fine.components[name][::2]
         seen = other > 1e-2 * other.max()
@@ -152,15 +154,15 @@ def test_finer_grid_changes_little(geometry: str) -> None:
 
 
 BOX = {
-    "log_b": (-3.0, 2.5),
+    "log_magnetic_field": (-3.0, 2.5),
     "log_radius": (14.5, 18.5),
     "lorentz_factor": (3.0, 100.0),
     "log_luminosity": (42.0, 48.5),
     "log_gamma_min": (1.5, 5.0),
     "log_gamma_cut": (2.0, 7.5),
     "index": (1.8, 5.0),
-    "log_disk": (43.5, 47.5),
-    "log_mass": (7.0, 10.0),
+    "log_disk_luminosity": (43.5, 47.5),
+    "log_black_hole_mass": (7.0, 10.0),
 }
 
 
@@ -180,24 +182,18 @@ BOX = {
 @pytest.mark.filterwarnings("ignore::astroquery_mmdc.exceptions.IncompleteResultWarning")
 def test_whole_prior_box(numbers: dict[str, float], geometry: str, place: float) -> None:
     """Finite and not negative everywhere, and no more power than was injected."""
-    emission = eic.solve(
-        magnetic_field=10.0 ** numbers["log_b"],
-        radius=10.0 ** numbers["log_radius"],
-        lorentz_factor=numbers["lorentz_factor"],
-        luminosity=10.0 ** numbers["log_luminosity"],
-        gamma_min=10.0 ** numbers["log_gamma_min"],
-        gamma_cut=10.0 ** numbers["log_gamma_cut"],
-        index=numbers["index"],
-        disk_luminosity=10.0 ** numbers["log_disk"],
-        black_hole_mass=10.0 ** numbers["log_mass"],
-        geometry=geometry,
-        distance=10.0**place * 1e17,
-    )
+    values = physical(numbers)
+    host = {name: values.pop(name) for name in HOST}
+    more = values | {"luminosity": 1.3 * values["luminosity"]}
+    place = {"geometry": geometry, "distance": 10.0**place * 1e17}
+    emission = eic.solve(Blob(**values), **host, **place)
     for values in (*emission.components.values(), *emission.thermal.values()):
         assert np.all(np.isfinite(values))
         assert np.all(values >= 0.0)
     assert np.all(np.isfinite(emission.electrons))
     assert emission.powers["radiated"] <= 1.05 * emission.powers["injected"]
+    brighter = eic.solve(Blob(**more), **host, **place)
+    assert brighter.powers["radiated"] > 0.999 * emission.powers["radiated"]
 
 
 def test_emission_grows_with_the_light_outside() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from astropy.table import Table
@@ -11,6 +9,7 @@ from astropy.table import Table
 from astroquery_mmdc.modeling.external import eic
 from astroquery_mmdc.modeling.kernels.emission import Emission
 from astroquery_mmdc.modeling.observer import luminosity_distance_cgs
+from tests.modeling.sources import am3_blob, am3_source
 
 #: The tables turn a density in the sphere into power as 4 pi R^2 c u, here it is (4/3) pi R^2 c u;
 #: with that factor of 3 both humps come out, without it each is low by as much.
@@ -20,13 +19,7 @@ SPHERE = 3.0
 def solved(row: Table.Row) -> Emission:
     bulk = row["Bulk Lorentz Best Fit"]
     return eic.solve(
-        magnetic_field=row["B-Field Best Fit"],
-        radius=row["Blob Radius Best Fit"],
-        lorentz_factor=bulk,
-        luminosity=row["Electron Luminosity Best Fit"] * bulk**2,
-        gamma_min=row["Electron Min Lorentz Factor Best Fit"],
-        gamma_cut=row["Electron Max Lorentz Factor Best Fit"],
-        index=row["Electron Spectral Index Best Fit"],
+        am3_blob(row, bulk),
         disk_luminosity=row["Disk Luminosity"],
         black_hole_mass=row["Black Hole Mass"],
         blr_radius=row["BLR Radius"],
@@ -38,13 +31,8 @@ def solved(row: Table.Row) -> Emission:
 @pytest.fixture(params=["3C 454.3", "3C 273", "3C 279"])
 def pair(request: pytest.FixtureRequest) -> tuple[dict[str, float], dict[str, float]]:
     """Comoving powers [erg/s] of the synchrotron and the Compton hump, ours and theirs."""
-    folder = Path(__file__).parents[4] / "shared" / "data" / "blazar_seds"
-    if not folder.is_dir():
-        pytest.skip("the folder ../shared with tables of AM3 is not there")
-    table = Table.read(folder / "am3_parameters.csv", format="ascii.csv", fast_reader=False)
-    row = table[[str(name).strip() == request.param for name in table["Association"]]][0]
-    file = folder / "am3_results" / f"{request.param.replace(' ', '_')}_photons.csv.gz"
-    theirs = Table.read(file, format="ascii.csv")
+    row, files = am3_source(request.param)
+    theirs = Table.read(f"{files}_photons.csv.gz", format="ascii.csv")
     scale = 4.0 * np.pi * luminosity_distance_cgs(float(row["Redshift"])) ** 2
     scale /= row["Bulk Lorentz Best Fit"] ** 4
     emission = solved(row)

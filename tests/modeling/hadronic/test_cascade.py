@@ -23,7 +23,7 @@ def test_synchrotron_matrix_equals_the_kernel() -> None:
 
 
 def test_compton_matrix_equals_the_kernel() -> None:
-    response = responses.compton_response(GRID, FIELD)
+    response = compton.response(GRID, FIELD)
     expected = compton.emissivity(GRID, ELECTRONS, FIELD)
     assert np.maximum(ELECTRONS @ response, 0.0) == pytest.approx(expected, rel=1e-8)
 
@@ -51,7 +51,7 @@ def medium(photons: np.ndarray, radius: float, magnetic_field: float) -> cascade
     return cascade.Medium(
         GRID,
         emission=responses.synchrotron_response(GRID, magnetic_field)[0]
-        + responses.compton_response(GRID, photons),
+        + compton.response(GRID, photons),
         leptons=leptons,
         exposure=0.75 * radius / C * absorption.residence(2.0 * radius * kappa),
         gamma_dot=synchrotron.cooling(GRID.gamma, magnetic_field) + compton.cooling(GRID, photons),

@@ -23,6 +23,7 @@ from astroquery_mmdc.modeling.kernels import absorption
 from astroquery_mmdc.modeling.kernels.constants import EV, ME_C2
 from astroquery_mmdc.modeling.kernels.emission import Emission
 from astroquery_mmdc.modeling.kernels.options import Options
+from tests.modeling.sources import am3_blob, am3_source
 
 OPTIONS = Options(electron_escape=0.65, photon_escape=0.8)
 FLUX = 3.0
@@ -42,14 +43,8 @@ TOLERANCE = 0.4
 def solved(row: Table.Row) -> Emission:
     """Solve a source; powers are given in its own frame."""
     return hadronic.solve(
+        am3_blob(row),
         OPTIONS,
-        magnetic_field=row["B-Field Best Fit"],
-        radius=row["Blob Radius Best Fit"],
-        lorentz_factor=1.0,
-        luminosity=row["Electron Luminosity Best Fit"],
-        gamma_min=row["Electron Min Lorentz Factor Best Fit"],
-        gamma_cut=row["Electron Max Lorentz Factor Best Fit"],
-        index=row["Electron Spectral Index Best Fit"],
         proton_luminosity=row["Proton Luminosity Best Fit"],
         proton_gamma_min=row["Proton Min Lorentz Factor Fixed"],
         proton_gamma_cut=row["Proton Max Lorentz Factor Best Fit"],
@@ -59,12 +54,7 @@ def solved(row: Table.Row) -> Emission:
 
 @pytest.fixture(scope="module", params=SOURCES)
 def pair(request: pytest.FixtureRequest) -> tuple[Table.Row, Path, Emission]:
-    folder = Path(__file__).parents[4] / "shared" / "data" / "blazar_seds"
-    if not folder.is_dir():
-        pytest.skip("the folder ../shared with tables of AM3 is not there")
-    table = Table.read(folder / "am3_parameters.csv", format="ascii.csv", fast_reader=False)
-    row = table[[str(name).strip() == request.param for name in table["Association"]]][0]
-    files = folder / "am3_results" / request.param.replace(" ", "_")
+    row, files = am3_source(request.param)
     return row, files, solved(row)
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +14,9 @@ from astroquery_mmdc.modeling.hadronic import protons
 from astroquery_mmdc.modeling.kernels import synchrotron
 from astroquery_mmdc.modeling.kernels.constants import HZ, ME_C2, MP_C2, MP_ME
 from astroquery_mmdc.modeling.kernels.grid import Grid
+from tests.peers import peer_python
 
 GRID = Grid.hadronic()
-PEERS = Path(os.environ.get("MMDC_PEERS", "/opt/v"))
 AGNPY = """
 import json, sys
 import astropy.units as u
@@ -74,9 +72,7 @@ def test_synchrotron_power_is_the_loss() -> None:
 @pytest.mark.parametrize(("field", "gamma_cut"), [(10.0, 2.5e9), (100.0, 1e8)])
 def test_synchrotron_agrees_with_agnpy(field: float, gamma_cut: float) -> None:
     """Within 2 per cent over three decades below the peak and to where it falls off."""
-    python = PEERS / "agnpy" / "bin" / "python"
-    if not python.exists():
-        pytest.skip(f"the environment {python} with agnpy is not there")
+    python = peer_python("agnpy")
     radius = 1e16
     density = 12e4 * GRID.gamma**-2.2 * np.exp(-GRID.gamma / gamma_cut)
     q = synchrotron.emissivity(GRID, density, field, mass=MP_ME)

@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 from astropy.cosmology import FlatLambdaCDM
 from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.interpolate import CubicSpline
 
 from astroquery_mmdc.exceptions import IncompleteResultWarning, InvalidRequestError
 from astroquery_mmdc.modeling.electrons import BrokenPowerLaw, PowerLaw
 from astroquery_mmdc.modeling.kernels import absorption, kinetic, ssc, zone
+from astroquery_mmdc.modeling.kernels.blob import Blob
 from astroquery_mmdc.modeling.kernels.constants import ME_C2, C
 from astroquery_mmdc.modeling.kernels.emission import Emission
 from astroquery_mmdc.modeling.kernels.grid import Grid
 from astroquery_mmdc.modeling.kernels.options import Options
+from tests.modeling.sources import boxes, physical
 
 TEXTBOOK = Options(ssa=False)
 FIRST = {
@@ -75,7 +76,7 @@ def balance(emission: Emission) -> float:
     ],
 )
 def test_textbook_values(case: dict[str, float], peaks: dict[str, tuple[float, float]]) -> None:
-    emission = ssc.solve(TEXTBOOK, **case)
+    emission = ssc.solve(Blob(**case), TEXTBOOK)
     distance = FlatLambdaCDM(71, 0.27).luminosity_distance(0.03179).to_value("cm")
     delta = case["lorentz_factor"]
     flux = math.log10(delta**4 / (4 * math.pi * distance**2))
@@ -90,7 +91,7 @@ def test_textbook_values(case: dict[str, float], peaks: dict[str, tuple[float, f
 @pytest.mark.parametrize("case", [FIRST, SECOND, BALANCED, DOMINATED], ids=repr)
 @pytest.mark.parametrize("options", [Options(), TEXTBOOK, Options(pairs=False)], ids=repr)
 def test_energy_is_kept(case: dict[str, float], options: Options) -> None:
-    emission = ssc.solve(options, **case)
+    emission = ssc.solve(Blob(**case), options)
     assert balance(emission) == pytest.approx(0.0, abs=1e-3)
     injected = case["luminosity"] / case["lorentz_factor"] ** 2
     assert emission.powers["injected"] == pytest.approx(injected, rel=1e-9)
@@ -102,8 +103,8 @@ def test_energy_is_kept(case: dict[str, float], options: Options) -> None:
     ids=repr,
 )
 def test_default_grid_against_a_fine_one(case: dict[str, float]) -> None:
-    truth = ssc.solve(Options(per_decade=40, tolerance=1e-4), **case)
-    ours = ssc.solve(**case)
+    truth = ssc.solve(Blob(**case), Options(per_decade=40, tolerance=1e-4))
+    ours = ssc.solve(Blob(**case))
     for name in ("synchrotron", "ssc"):
         reference = spline(truth, name)
         at = np.log10(ours.grid.nu[::3]) + 0.01  # between the nodes of both
@@ -117,11 +118,9 @@ def test_default_grid_against_a_fine_one(case: dict[str, float]) -> None:
 
 def test_slow_cooling_is_injection_times_escape() -> None:
     case = FIRST | {"magnetic_field": 1e-4, "luminosity": 1e40}
-    emission = ssc.solve(**case)
+    emission = ssc.solve(Blob(**case))
     grid = emission.grid
-    q = ssc.injected(grid, Options(), **{k: v for k, v in case.items() if k != "magnetic_field"})[
-        :: grid.refinement
-    ]
+    q = Blob(**case).injection(grid, Options())[:: grid.refinement]
     inside = (grid.gamma > 200.0) & (grid.gamma < 2e5)
     np.testing.assert_allclose(
         emission.electrons[inside], q[inside] * case["radius"] / C, rtol=3e-3
@@ -131,7 +130,7 @@ def test_slow_cooling_is_injection_times_escape() -> None:
 def test_compton_and_synchrotron_share_as_photons_and_field() -> None:
     """In Thomson's regime, one scattering: L_ssc / L_sync = u_sync / u_B."""
     case = FIRST | {"magnetic_field": 1.0, "radius": 1e17, "luminosity": 1e45, "gamma_cut": 3e3}
-    emission = ssc.solve(TEXTBOOK, **case)
+    emission = ssc.solve(Blob(**case), TEXTBOOK)
     grid = emission.grid
     power = {n: grid.step * float(np.sum(y)) for n, y in emission.components.items()}
     volume = 4 / 3 * math.pi * case["radius"] ** 3
@@ -143,7 +142,7 @@ def test_compton_and_synchrotron_share_as_photons_and_field() -> None:
 
 def test_self_absorbed_below_the_turnover() -> None:
     case = FIRST | {"luminosity": 1e46, "gamma_min": 3.0, "magnetic_field": 1.0}
-    thick, thin = ssc.solve(**case), ssc.solve(TEXTBOOK, **case)
+    thick, thin = ssc.solve(Blob(**case)), ssc.solve(Blob(**case), TEXTBOOK)
     nu = np.log10(thick.grid.nu)
     ratio = thick.components["synchrotron"] / np.maximum(thin.components["synchrotron"], 1e-300)
     low, high = ratio[(nu > 8) & (nu < 9)], ratio[(nu > 14) & (nu < 15)]
@@ -154,7 +153,7 @@ def test_self_absorbed_below_the_turnover() -> None:
 
 def test_photon_escape_is_linear_in_ssc_when_it_is_weak() -> None:
     weak = FIRST | {"luminosity": 1e41}
-    one, three_quarters = (ssc.solve(Options(photon_escape=t), **weak) for t in (1.0, 0.75))
+    one, three_quarters = (ssc.solve(Blob(**weak), Options(photon_escape=t)) for t in (1.0, 0.75))
     ratio = one.components["ssc"][150:200] / three_quarters.components["ssc"][150:200]
     np.testing.assert_allclose(ratio, 4 / 3, rtol=1e-3)
 
@@ -162,8 +161,8 @@ def test_photon_escape_is_linear_in_ssc_when_it_is_weak() -> None:
 def test_service_constants() -> None:
     """The injected power, the photons' time and the shifts of the provisional normalisation."""
     service, textbook = (
-        ssc.solve(Options(normalization="mmdc", ssa=False), **FIRST),
-        ssc.solve(TEXTBOOK, **FIRST),
+        ssc.solve(Blob(**FIRST), Options(normalization="mmdc", ssa=False)),
+        ssc.solve(Blob(**FIRST), TEXTBOOK),
     )
     assert np.max(service.components["synchrotron"]) / np.max(
         textbook.components["synchrotron"]
@@ -174,8 +173,8 @@ def test_service_constants() -> None:
 
 
 def test_evolution_ends_in_the_steady_state() -> None:
-    steady = ssc.solve(**BALANCED)
-    late = ssc.solve(Options(evolution=15.0), **BALANCED)
+    steady = ssc.solve(Blob(**BALANCED))
+    late = ssc.solve(Blob(**BALANCED), Options(evolution=15.0))
     for name in ("synchrotron", "ssc"):
         bright = steady.components[name] > 1e-3 * np.max(steady.components[name])
         np.testing.assert_allclose(
@@ -186,7 +185,7 @@ def test_evolution_ends_in_the_steady_state() -> None:
 def test_evolution_without_escape_grows_with_time() -> None:
     case = FIRST | {"magnetic_field": 1e-4, "luminosity": 1e40}
     one, two = (
-        ssc.solve(Options(evolution=t, electron_escape=math.inf), **case) for t in (1.0, 2.0)
+        ssc.solve(Blob(**case), Options(evolution=t, electron_escape=math.inf)) for t in (1.0, 2.0)
     )
     assert two.u_e / one.u_e == pytest.approx(2.0, rel=1e-2)
     assert one.powers["escaped"] == 0.0
@@ -218,11 +217,11 @@ def test_given_electrons_scale(factor: float) -> None:
 
 def test_pairs_are_a_component_of_their_own() -> None:
     case = OPAQUE | {"luminosity": 1e46, "gamma_cut": 1e6}
-    emission = ssc.solve(**case)
+    emission = ssc.solve(Blob(**case))
     assert emission.pairs is not None
     assert 0.0 < emission.powers["pairs"] < emission.powers["absorbed"] * 1.01
     grid = emission.grid
-    without = ssc.solve(Options(pairs=False), **case)
+    without = ssc.solve(Blob(**case), Options(pairs=False))
     absorbed = np.searchsorted(grid.eps, 3e4)
     assert emission.total[absorbed] < 0.6 * without.total[absorbed]
     assert emission.powers["absorbed"] > 0.05 * emission.powers["injected"]
@@ -233,8 +232,7 @@ def test_pairs_are_a_component_of_their_own() -> None:
 def test_cascade_has_converged() -> None:
     """The pairs injected are those that the final photons make."""
     grid = Grid.default()
-    case = {k: v for k, v in OPAQUE.items() if k != "magnetic_field"} | {"luminosity": 3e46}
-    q = ssc.injected(grid, Options(), **case)
+    q = Blob(**OPAQUE | {"luminosity": 3e46}).injection(grid, Options())
     state = zone.relax(grid, q, 1e-2, OPAQUE["radius"], Options())
     made = absorption.pairs(grid, state.photons, C * state.kappa * state.photons)
     used = kinetic.coarsen(grid, state.pair_injection)
@@ -245,7 +243,7 @@ def test_cascade_has_converged() -> None:
 
 @pytest.mark.parametrize("luminosity", [1e46, 1e47, 1e48])
 def test_compton_catastrophe_ends(luminosity: float) -> None:
-    emission = ssc.solve(**CATASTROPHE | {"luminosity": luminosity})
+    emission = ssc.solve(Blob(**CATASTROPHE | {"luminosity": luminosity}))
     assert np.all(np.isfinite(emission.total))
     assert np.all(emission.total >= 0.0)
     assert emission.residual < Options().tolerance
@@ -256,21 +254,21 @@ def test_compton_catastrophe_ends(luminosity: float) -> None:
 def test_what_does_not_settle_is_told() -> None:
     options = Options(max_iterations=3, tolerance=1e-9)
     with pytest.warns(IncompleteResultWarning, match="max_iterations"):
-        emission = ssc.solve(options, **CATASTROPHE)
+        emission = ssc.solve(Blob(**CATASTROPHE), options)
     assert np.all(np.isfinite(emission.total))
     assert emission.residual > 1e-9
 
 
 @pytest.mark.parametrize("index", [2.0, 1.0, 1.0 + 1e-12])
 def test_no_index_is_special(index: float) -> None:
-    near = [ssc.solve(**FIRST | {"index": index + d}) for d in (-1e-6, 0.0, 1e-6)]
+    near = [ssc.solve(Blob(**FIRST | {"index": index + d})) for d in (-1e-6, 0.0, 1e-6)]
     for other in (near[0], near[2]):
         seen = near[1].total > 1e-9 * np.max(near[1].total)
         np.testing.assert_allclose(other.total[seen], near[1].total[seen], rtol=1e-3)
 
 
 def test_without_a_field_there_is_nothing_to_see() -> None:
-    emission = ssc.solve(**FIRST | {"magnetic_field": 0.0})
+    emission = ssc.solve(Blob(**FIRST | {"magnetic_field": 0.0}))
     assert not emission.total.any()
     assert np.all(np.isfinite(emission.electrons))
     assert balance(emission) == pytest.approx(0.0, abs=1e-6)
@@ -282,52 +280,39 @@ def test_numbers_of_no_source(name: str, value: float) -> None:
     if name == "index" and value == -1.0:
         return
     with pytest.raises(InvalidRequestError, match=name):
-        ssc.solve(**FIRST | {name: value})
+        ssc.solve(Blob(**FIRST | {name: value}))
 
 
 def test_electrons_out_of_reach_give_an_empty_spectrum() -> None:
-    emission = ssc.solve(**FIRST | {"gamma_min": 3e9, "gamma_cut": 1e10})
+    emission = ssc.solve(Blob(**FIRST | {"gamma_min": 3e9, "gamma_cut": 1e10}))
     assert not emission.total.any()
     assert not emission.electrons.any()
 
 
+BOX = {
+    "log_magnetic_field": (-3.0, 2.0),
+    "log_radius": (15.0, 18.0),
+    "lorentz_factor": (3.0, 100.0),
+    "log_luminosity": (42.0, 48.0),
+    "log_gamma_min": (1.5, 5.0),
+    "log_gamma_cut": (2.0, 8.0),
+    "index": (1.8, 5.0),
+}
+
+
 @settings(max_examples=80, deadline=None)
-@given(
-    log_b=st.floats(-3.0, 2.0),
-    log_r=st.floats(15.0, 18.0),
-    delta=st.floats(3.0, 100.0),
-    log_l=st.floats(42.0, 48.0),
-    log_min=st.floats(1.5, 5.0),
-    log_cut=st.floats(2.0, 8.0),
-    index=st.floats(1.8, 5.0),
-)
-def test_the_whole_box(
-    log_b: float,
-    log_r: float,
-    delta: float,
-    log_l: float,
-    log_min: float,
-    log_cut: float,
-    index: float,
-) -> None:
-    assume(log_cut > log_min)
-    case = {
-        "magnetic_field": 10.0**log_b,
-        "radius": 10.0**log_r,
-        "lorentz_factor": delta,
-        "luminosity": 10.0**log_l,
-        "gamma_min": 10.0**log_min,
-        "gamma_cut": 10.0**log_cut,
-        "index": index,
-    }
-    emission = ssc.solve(**case)
+@given(numbers=boxes(BOX))
+def test_the_whole_box(numbers: dict[str, float]) -> None:
+    assume(numbers["log_gamma_cut"] > numbers["log_gamma_min"])
+    case = physical(numbers)
+    emission = ssc.solve(Blob(**case))
     for values in (*emission.components.values(), emission.electrons, emission.photons):
         assert np.all(np.isfinite(values))
         assert np.all(values >= 0.0)
     # Cooled to a few m_e c^2 electrons radiate less than the formulas for gamma >> 1 say.
     assert abs(balance(emission)) < (0.01 if emission.powers["pairs"] == 0.0 else 0.03)
     assert emission.residual < Options().tolerance
-    brighter = ssc.solve(**case | {"luminosity": case["luminosity"] * 1.3})
+    brighter = ssc.solve(Blob(**case | {"luminosity": case["luminosity"] * 1.3}))
     # More power gives more light in all; in single bands cooling and absorption may take it away.
     if emission.powers["pairs"] == 0.0 and brighter.powers["pairs"] == 0.0:
         assert np.sum(brighter.total) > np.sum(emission.total)
@@ -338,16 +323,16 @@ def test_the_same_from_many_threads() -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        expected = ssc.solve(**FIRST).total
+        expected = ssc.solve(Blob(**FIRST)).total
         with ThreadPoolExecutor(4) as pool:
-            for result in pool.map(lambda _: ssc.solve(**FIRST).total, range(16)):
+            for result in pool.map(lambda _: ssc.solve(Blob(**FIRST)).total, range(16)):
                 np.testing.assert_array_equal(result, expected)
 
 
 @pytest.mark.parametrize("case", [FIRST, SECOND, FIRST | {"index": 3.5, "gamma_cut": 300.0}])
 def test_normalisation_of_the_service(case: dict[str, float]) -> None:
     """1.7 L / Gamma^2 over the integral of the power law alone, and photons for 1.65 R / c."""
-    emission = ssc.solve(Options(normalization="mmdc", ssa=False, pairs=False), **case)
+    emission = ssc.solve(Blob(**case), Options(normalization="mmdc", ssa=False, pairs=False))
     low, cut = case["gamma_min"] * 10**0.06, case["gamma_cut"] * 10**0.10
     index = case["index"] - 0.03
 
@@ -369,5 +354,5 @@ def test_normalisation_of_the_service(case: dict[str, float]) -> None:
 def test_normalisation_of_the_service_where_its_integral_diverges() -> None:
     """At p <= 2 the power law alone has no energy: the textbook's integral, 1.7 times."""
     case = FIRST | {"index": 2.0}
-    emission = ssc.solve(Options(normalization="mmdc", ssa=False), **case)
+    emission = ssc.solve(Blob(**case), Options(normalization="mmdc", ssa=False))
     assert emission.powers["injected"] == pytest.approx(1.7 * 1e44 / 400.0, rel=1e-6)

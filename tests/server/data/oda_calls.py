@@ -17,6 +17,17 @@ os.chdir(folder)
 client = DispatcherAPI(url=url)
 
 
+CATALOG = {
+    "cat_frame": "fk5",
+    "cat_coord_units": "deg",
+    "cat_column_list": [["mine", "nothing there"], [166.113808, 10.0], [38.208833, 10.0]],
+    "cat_column_names": ["src_names", "ra", "dec"],
+    "cat_column_descr": [["src_names", "<U13"], ["ra", "<f8"], ["dec", "<f8"]],
+    "cat_lon_name": "ra",
+    "cat_lat_name": "dec",
+}
+
+
 def ask(instrument, product, **parameters):
     """Get one product, save it, and return its parts as plain values."""
     made = DispatcherAPI(url=url).get_product(
@@ -67,6 +78,7 @@ sys.stdout.write(
             "product": client.get_product_description("mmdc_model", "ssc"),
             "lc": ask("mmdc_lc", "mmdc_lc", src_name="Mrk 421", T1="2010-01-01T00:00:00"),
             "sed": ask("mmdc_sed", "mmdc_sed", src_name="Mrk 421"),
+            "listed": ask("mmdc_lc", "mmdc_lc", selected_catalog=json.dumps(CATALOG)),
             "model": ask("mmdc_model", "ssc", z=0.05),
             "notebook": ask("nb", "notebook", n=2),
             "failure": failure(),

@@ -1,4 +1,7 @@
-"""Calls of the official SDK, run by the tests in an environment of its own: sdk_calls.py URL."""
+"""Calls of the official SDK, run by the tests in an environment of its own: sdk_calls.py URL.
+
+PYTHONPATH names the folder of `ssc_parameters`.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,9 @@ from pathlib import Path
 
 import astro_mmdc
 from astro_mmdc import MMDC
+from ssc_parameters import SSC
 
 RA, DEC = 166.113808, 38.208833
-SSC = {
-    "log_B": -1.5,
-    "log_electron_luminosity": 44.0,
-    "log_gamma_cut": 5.0,
-    "log_gamma_min": 2.0,
-    "log_radius": 16.0,
-    "lorentz_factor": 20.0,
-    "spectral_index": 2.2,
-}
 EIC = {**SSC, "log_Ld": 45.0, "log_MBH": 8.5, "log_nu_BLR": 15.0, "log_nu_DT": 13.5}
 HADRONIC = {
     "log_B": 1.0,

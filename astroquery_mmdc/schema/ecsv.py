@@ -8,12 +8,12 @@ values, units and columns are let through.
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 
 import yaml  # type: ignore[import-untyped]
 from astropy.table import QTable
 
 from astroquery_mmdc.exceptions import ParseError
-from astroquery_mmdc.mmoda.pickled import refuse
 
 __all__ = ["read_ecsv"]
 
@@ -53,12 +53,17 @@ def _check_header(lines: list[str]) -> None:
     for event in yaml.parse("\n".join(header), Loader=yaml.SafeLoader):
         tag = getattr(event, "tag", None)
         if tag is not None and not _PLAIN_TAGS.fullmatch(tag):
-            refuse(f"the object {tag} in the header of a table")
+            _refuse(f"the object {tag}")
         if isinstance(event, yaml.ScalarEvent) and event.value == "<<":
-            refuse("a merged dictionary in the header of a table")
+            _refuse("a merged dictionary")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > _MAX_DEPTH:
-            refuse("the header of a table, which is nested too deeply")
+            _refuse(f"a nesting of more than {_MAX_DEPTH} levels")
+
+
+def _refuse(what: str) -> NoReturn:
+    msg = f"refused: {what} in the header of a table"
+    raise ParseError(msg)
