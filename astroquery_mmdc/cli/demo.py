@@ -33,17 +33,27 @@ plotting.write_report(result, "mrk421_fit.pdf", title="Mrk 421")"""
     show_default="here",
     help="Where the files go.",
 )
+@click.option("--retriever", is_flag=True, help="A small population study instead.")
 @command_errors
-def demo(folder: Path) -> None:
+def demo(folder: Path, retriever: bool) -> None:
     """Find a blazar, get its SED, filter it, write it as CSV, ECSV and PNG, and fit a model.
 
     A local server with a sample of published data answers: no network is needed. The fit needs
     the extra ``model``; its report is a PDF.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    if retriever:
+        from astroquery_mmdc.cli.demo_retriever import retriever_demo
+
+        retriever_demo(folder)
+    else:
+        _service_demo(folder)
+
+
+def _service_demo(folder: Path) -> None:
     from astroquery_mmdc import MMDCClass
     from astroquery_mmdc.server import serving
 
-    folder.mkdir(parents=True, exist_ok=True)
     with serving() as url:
         click.secho(f"A local MMDC server with a sample of published data: {url}", bold=True)
         mmdc = MMDCClass(url, app="mmdc-demo")

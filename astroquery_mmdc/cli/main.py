@@ -22,6 +22,7 @@ _COMMANDS = {
     "jobs": ("astroquery_mmdc.cli.lists", "Jobs that were started, and taking one up again."),
     "cache": ("astroquery_mmdc.cli.cache", "What is held on this machine."),
     "mmoda": ("astroquery_mmdc.cli.mmoda", "Products of a MMODA dispatcher, and notebooks."),
+    "retrieve": ("astroquery_mmdc.cli.retrieve", "Population studies, from a catalogue to rates."),
     "convert": ("astroquery_mmdc.cli.files", "Convert an SED file to another format."),
     "serve": ("astroquery_mmdc.cli.serve", "Serve data here, as the MMDC service does."),
 }

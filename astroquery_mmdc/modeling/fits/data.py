@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from astroquery_mmdc.exceptions import IncompleteResultWarning, InputWarning, InvalidRequestError
 from astroquery_mmdc.modeling.fits.data_checks import advice, binned
-from astroquery_mmdc.modeling.fits.data_columns import Columns, read_columns
+from astroquery_mmdc.modeling.fits.data_columns import Columns, Points, read_columns
 from astroquery_mmdc.schema.units import NUFNU, spectral_to
 
 __all__ = ["FitData", "prepare"]
@@ -28,37 +28,18 @@ _DEFAULT_NU_MIN = 1e11 * u.Hz
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FitData:
-    """Points to fit, in cgs units; made by `prepare`.
+class FitData(Points):
+    """Points to fit, by rising frequency; made by `prepare`.
 
     Parameters
     ----------
-    nu : ndarray
-        Observed frequency [Hz], rising.
-    flux : ndarray
-        nu F_nu [erg/s/cm2]; the limit itself where there is one.
-    error_low, error_high : ndarray
-        One-sigma errors [erg/s/cm2] downwards and upwards; 0 for a limit without an error.
-    is_limit : ndarray of bool
-        Upper limits.
-    is_unabsorbed : ndarray of bool
-        Fluxes that are free of EBL absorption already: the model is compared before it.
-    catalog : tuple of str
-        Where each point comes from, "" where it is not said.
-    systematic : ndarray
-        Relative systematic error of each point; NaN takes that of the likelihood.
+    nu, flux, error_low, error_high, is_limit, is_unabsorbed, catalog, systematic
+        As of `~astroquery_mmdc.modeling.fits.data_columns.Points`; errors are 0 for a limit
+        without any.
     notes : tuple of str
         What was left out or changed, and what to beware of.
     """
 
-    nu: Array
-    flux: Array
-    error_low: Array
-    error_high: Array
-    is_limit: NDArray[np.bool_]
-    is_unabsorbed: NDArray[np.bool_]
-    catalog: tuple[str, ...]
-    systematic: Array
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:

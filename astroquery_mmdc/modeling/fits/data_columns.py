@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.schema.units import NUFNU, nufnu_equivalencies, spectral_to
 
-__all__ = ["Columns", "read_columns"]
+__all__ = ["Columns", "Points", "read_columns"]
 
 Array = NDArray[np.float64]
 
@@ -31,8 +31,26 @@ _EBL_FREE = ("DEBL",)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Columns:
-    """Points before any choice: frequencies in Hz, fluxes in erg/s/cm2, NaN where unknown."""
+class Points:
+    """Points of an SED in cgs units; NaN where something is unknown.
+
+    Parameters
+    ----------
+    nu : ndarray
+        Observed frequency [Hz].
+    flux : ndarray
+        nu F_nu [erg/s/cm2]; the limit itself where there is one.
+    error_low, error_high : ndarray
+        One-sigma errors [erg/s/cm2] downwards and upwards.
+    is_limit : ndarray of bool
+        Upper limits.
+    is_unabsorbed : ndarray of bool
+        Fluxes that are free of EBL absorption already: the model is compared before it.
+    catalog : tuple of str
+        Where each point comes from, "" where it is not said.
+    systematic : ndarray
+        Relative systematic error of each point; NaN takes that of the likelihood.
+    """
 
     nu: Array
     flux: Array
@@ -42,6 +60,12 @@ class Columns:
     is_unabsorbed: NDArray[np.bool_]
     catalog: tuple[str, ...]
     systematic: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns(Points):
+    """Points before any choice, with the times in which they were taken."""
+
     mjd_start: Array
     mjd_end: Array
 

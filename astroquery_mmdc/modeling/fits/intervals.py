@@ -19,7 +19,7 @@ __all__ = ["constraint", "derived_intervals", "parameter_intervals"]
 
 Array = NDArray[np.float64]
 
-_BINS = 20
+_BINS = 10
 _PILED = 0.6
 """A posterior whose outermost bin is this high, of its highest one, has no end there."""
 _AS_WIDE = 0.9

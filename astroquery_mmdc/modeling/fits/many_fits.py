@@ -23,7 +23,11 @@ from astroquery_mmdc.exceptions import IncompleteResultWarning, InvalidRequestEr
 from astroquery_mmdc.modeling.fits.data import prepare
 from astroquery_mmdc.modeling.fits.fitting import fit
 from astroquery_mmdc.modeling.fits.results.result import FitResult
-from astroquery_mmdc.modeling.fits.workers import usable_cores
+from astroquery_mmdc.modeling.fits.workers import (
+    refuse_while_starting,
+    safe_processes,
+    usable_cores,
+)
 
 __all__ = ["ManyFits", "fit_many"]
 
@@ -172,13 +176,20 @@ def _fitted(task: _Task) -> str:
         with warnings.catch_warnings():
             # What is to be known of each fit is in its result.
             warnings.simplefilter("ignore")
-            model = task.model
-            redshift = None if not isinstance(model, type | str) else task.redshift
-            fit(task.sed, model, z=redshift, **task.choices).save(task.path, overwrite=True)
+            _fit_and_save(task)
     # Whatever goes wrong with one source must not end the others.
     except Exception as err:
         return str(err) or type(err).__name__
     return ""
+
+
+def _fit_and_save(task: _Task) -> None:
+    z = task.redshift if isinstance(task.model, type | str) else None
+    result = fit(task.sed, task.model, z=z, **task.choices)
+    if not result.is_complete:
+        # Ctrl-C: what is half done is no result, and it is meant for the whole run.
+        raise KeyboardInterrupt
+    result.save(task.path, overwrite=True)
 
 
 def _run(
@@ -202,9 +213,10 @@ def _outcomes(
     if client is not None:
         jobs = [(task, client.submit(_fitted, task)) for task in tasks]
         yield from ((task, str(job.result())) for task, job in jobs)
-    elif count <= 1:
+    elif count <= 1 or safe_processes(count) == 1:
         yield from ((task, _fitted(task)) for task in tasks)
     else:
+        refuse_while_starting()
         with ProcessPoolExecutor(count, get_context("spawn")) as pool:
             yield from _over_processes(tasks, pool)
 

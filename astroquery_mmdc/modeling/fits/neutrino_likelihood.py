@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ Array = NDArray[np.float64]
 
 _ERG_PER_TEV = 1.602176634
 _FAINTEST = 1e-40
+_HEADER = re.compile(r"_min\b|_max\b|\[")
+"""What a line with the names of the columns has, and a reference has not."""
 _MONTH = 365.25 / 12.0 * u.d
 
 
@@ -42,8 +45,9 @@ class EffectiveArea:
 
     Notes
     -----
-    None comes with the package. IceCube publishes tables with its releases of point-source data;
-    `read` takes them once they are in the form that it describes.
+    None comes with the package. IceCube publishes tables with its releases of point-source data,
+    such as ``IC86_II_effectiveArea.csv`` of the ten years of arXiv:2101.09836
+    (IceCube data for neutrino point-source searches 2008-2018); `read` takes them as they are.
     """
 
     energy: Array
@@ -73,7 +77,8 @@ class EffectiveArea:
             [GeV] and the cosine of the zenith angle at the South Pole, from and to, and the area
             in m2, which is recognised by its energies.
         source : str, optional
-            The release that it is from; by default the first line, where that is a comment.
+            The release that it is from; by default the first line, where that is a comment and
+            more than the names of the columns.
         """
         try:
             text = Path(path).read_text(encoding="utf-8")
@@ -82,7 +87,8 @@ class EffectiveArea:
             msg = f"path: {path} is no table of an effective area ({err})"
             raise InvalidRequestError(msg, parameter="path") from err
         first = text.lstrip().partition("\n")[0]
-        named = source or (first.strip("# ") if first.startswith("#") else "")
+        is_told = first.startswith("#") and not _HEADER.search(first)
+        named = source or (first.strip("# ") if is_told else "")
         return cls(*_binned(rows), named)
 
     def at(self, declination: float) -> Array:

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from astroquery_mmdc.modeling.fits.problem import Problem
+from astroquery_mmdc.modeling.fits.scaled import Scaled, Watch
 
 __all__ = ["Optimum", "optimise", "separate"]
 
 Array = NDArray[np.float64]
-Watch = Callable[[str, float], None]
 
 _SCREENED = 96
 """Points of the prior among which the starts are chosen; fewer of few parameters."""
-_STARTS, _STEPS = 8, 40
-_QUICK = ((_STARTS, 6), (3, 10), (1, _STEPS))
-"""How many of the starts go on, and for how many steps."""
-_THOROUGH = ((_STARTS, 8), (4, _STEPS))
+_FEW, _STARTS, _MORE = 7, 8, 12
+"""Starts: eight for up to so many parameters, twelve for more."""
+_STEPS = 40
+_QUICK = ((_MORE, 3), (4, 4), (2, 10), (1, _STEPS))
+"""How many of the starts go on at most, and for how many steps."""
+_THOROUGH = ((_MORE, 8), (4, _STEPS))
 _POOR = 2.0
 """Cost per degree of freedom above which a quick search was perhaps too quick."""
 _WORSE = 60.0
 """Optima that are worse than the best by more do not matter to any posterior."""
-_STEP = 1e-3
-"""Step of the derivatives, as part of the prior's range; the models are smooth on this scale."""
-_LARGEST = 300.0
-"""Residuals that count: beyond, a point says no more than that it is far off."""
 _BOUND = 1e-3
+_AGAIN, _SAME = 3, 0.1
+"""Walks that end with the best cost, to within so much, until it counts as the lowest."""
 _APART = 1.0
 """Distance of two optima, in errors, up to which they are one."""
 
@@ -54,39 +53,6 @@ class Optimum:
     cost: float
     covariance: Array
     at_bound: tuple[bool, ...]
-
-
-class _Scaled:
-    """Residuals as a function of the parameters in units of their range; counts and remembers."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        ends = np.array([prior.range for prior in problem.priors.values()])
-        self.low, self.width = ends[:, 0], ends[:, 1] - ends[:, 0]
-        self.count = 0
-        self.best: tuple[float, Array] | None = None
-
-    def __call__(self, t: Array) -> Array:
-        self.count += 1
-        residuals = np.clip(self.problem.residuals(self.x(t)), -_LARGEST, _LARGEST)
-        cost = float(residuals @ residuals)
-        if self.best is None or cost < self.best[0]:
-            self.best = (cost, t.copy())
-        return residuals
-
-    def x(self, t: Array) -> Array:
-        return np.asarray(self.low + self.width * t)
-
-    def jacobian(self, t: Array) -> Array:
-        """Return the derivatives by steps towards the middle of the range."""
-        here = self(t)
-        columns = []
-        for index in range(len(t)):
-            step = _STEP if t[index] < 0.5 else -_STEP
-            moved = t.copy()
-            moved[index] += step
-            columns.append((self(moved) - here) / step)
-        return np.stack(columns, axis=1)
 
 
 def optimise(
@@ -120,43 +86,52 @@ def optimise(
 
     An interrupt ends the search; what was found so far is returned, if anything was.
     """
-    scaled = _Scaled(problem)
-    watch = watch or (lambda stage, part: None)
+    scaled = Scaled(problem, watch or _unwatched)
     points: list[tuple[float, Array]] = []
     try:
-        points = _search(scaled, seed, start, watch, thorough)
+        points = _search(scaled, seed, start, thorough)
     except KeyboardInterrupt:
         if scaled.best is None:
             raise
+        scaled.watch = _unwatched
         points = [*points, scaled.best]
         return [_at(scaled, t) for t in _distinct(points)[:1]], scaled.count, False
     return separate([_at(scaled, t) for t in _distinct(points)]), scaled.count, True
 
 
+def _unwatched(stage: str, part: float) -> None:
+    """Take no notice."""
+
+
 def _search(
-    scaled: _Scaled, seed: int, start: Array | None, watch: Watch, thorough: bool
+    scaled: Scaled, seed: int, start: Array | None, thorough: bool
 ) -> list[tuple[float, Array]]:
-    points = _screened(scaled, seed, start)
+    points = _screened(scaled, seed, start)[: _STARTS if len(scaled.low) <= _FEW else _MORE]
     rounds = _THOROUGH if thorough else _QUICK
-    walks, total = 0, sum(keep for keep, _ in rounds)
+    walks, total = 0, sum(min(keep, len(points)) for keep, _ in rounds)
     for keep, steps in rounds:
         walked = []
         for _, t in points[:keep]:
             walked.append(_walk(scaled, t, steps))
             walks += 1
-            watch("optimum", min(1.0, walks / total))
-        points = sorted(walked + points[keep:_STARTS], key=lambda point: point[0])
+            scaled.part = walks / total
+        points = sorted(walked + points[keep:], key=lambda point: point[0])
     degrees = max(scaled.problem.n_points - len(scaled.low), 1)
     for _, t in points[1:] if not thorough else []:
         # A fit as poor as this may sit in a side valley: the other starts get their turn.
-        if points[0][0] < _POOR * degrees:
+        if points[0][0] < _POOR * degrees or _is_confirmed(points):
             break
         points = sorted([*points, _walk(scaled, t, _STEPS)], key=lambda point: point[0])
     ended = rounds[-1][0]
     return [point for point in points[:ended] if point[0] < points[0][0] + _WORSE]
 
 
-def _screened(scaled: _Scaled, seed: int, start: Array | None) -> list[tuple[float, Array]]:
+def _is_confirmed(points: list[tuple[float, Array]]) -> bool:
+    """Whether several walks from different starts ended as low as the best."""
+    return sum(cost < points[0][0] + _SAME for cost, _ in points) >= _AGAIN
+
+
+def _screened(scaled: Scaled, seed: int, start: Array | None) -> list[tuple[float, Array]]:
     n_free = len(scaled.low)
     count = min(_SCREENED, 16 * n_free)
     rng = np.random.default_rng([seed, 1])
@@ -172,9 +147,10 @@ def _screened(scaled: _Scaled, seed: int, start: Array | None) -> list[tuple[flo
     return found
 
 
-def _walk(scaled: _Scaled, t: Array, steps: int) -> tuple[float, Array]:
+def _walk(scaled: Scaled, t: Array, steps: int) -> tuple[float, Array]:
     from scipy.optimize import least_squares
 
+    scaled.forget()
     found = least_squares(
         scaled,
         np.clip(t, 1e-6, 1.0 - 1e-6),
@@ -197,14 +173,14 @@ def _distinct(points: list[tuple[float, Array]]) -> list[Array]:
     return kept
 
 
-def _at(scaled: _Scaled, t: Array) -> Optimum:
+def _at(scaled: Scaled, t: Array) -> Optimum:
     """Return a point with its covariance; parameters at a bound are held for it."""
     at_bound = (t < _BOUND) | (t > 1.0 - _BOUND)
     cost = float(np.sum(scaled(t) ** 2))
     free = np.flatnonzero(~at_bound)
     covariance = np.full((len(t), len(t)), np.nan)
     if len(free):
-        inverse = _inverse(_central(scaled, t, free))
+        inverse = _inverse(scaled.central(t, free))
         scale = scaled.width[free]
         # A parameter that is known no better than by its prior has no error of the data's.
         unknown = np.diag(inverse) > 1.0 / 12.0
@@ -212,16 +188,6 @@ def _at(scaled: _Scaled, t: Array) -> Optimum:
         inverse[:, unknown] = np.nan
         covariance[np.ix_(free, free)] = inverse * np.outer(scale, scale)
     return Optimum(scaled.x(t), cost, covariance, tuple(bool(one) for one in at_bound))
-
-
-def _central(scaled: _Scaled, t: Array, free: NDArray[np.int_]) -> Array:
-    columns = []
-    for index in free:
-        up, down = t.copy(), t.copy()
-        up[index] += _BOUND
-        down[index] -= _BOUND
-        columns.append((scaled(up) - scaled(down)) / (2.0 * _BOUND))
-    return np.stack(columns, axis=1)
 
 
 def _inverse(jacobian: Array) -> Array:

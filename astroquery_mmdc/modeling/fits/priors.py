@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -32,30 +33,34 @@ _TAIL = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Prior:
+class Prior(ABC):
     """What every prior can do; use `Uniform`, `Normal`, `LogUniform` or `Tabulated`."""
 
     kind: ClassVar[str] = ""
 
+    @abstractmethod
     def ppf(self, u: Array) -> Array:
         """Return the value below which the probability is `u`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cdf(self, x: Array) -> Array:
         """Return the probability below a value."""
-        raise NotImplementedError
 
+    @abstractmethod
     def log_pdf(self, x: Array) -> Array:
         """Return the natural logarithm of the density; -inf outside."""
-        raise NotImplementedError
+
+    @property
+    @abstractmethod
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest value; infinite where there is none."""
 
     @property
     def range(self) -> tuple[float, float]:
         """The ends; where the prior has none, where next to nothing lies beyond."""
-        low, high = self.ppf(np.array([_TAIL, 1.0 - _TAIL]))
-        low = getattr(self, "low", low) if math.isfinite(getattr(self, "low", low)) else low
-        high = getattr(self, "high", high) if math.isfinite(getattr(self, "high", high)) else high
-        return float(low), float(high)
+        far_low, far_high = self.ppf(np.array([_TAIL, 1.0 - _TAIL])).tolist()
+        low, high = self.ends
+        return low if math.isfinite(low) else far_low, high if math.isfinite(high) else far_high
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, which `prior_from_dict` reads."""
@@ -95,6 +100,11 @@ class Uniform(Prior):
     def __post_init__(self) -> None:
         _check_ends(self, self.low, self.high)
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest value."""
+        return self.low, self.high
+
     def ppf(self, u: Array) -> Array:
         """Return the value below which the probability is `u`."""
         return self.low + (self.high - self.low) * np.asarray(u, dtype=float)
@@ -127,6 +137,11 @@ class LogUniform(Prior):
         if self.low <= 0:
             msg = f"low: {self.low} is not above 0, as a log-uniform prior needs"
             raise InvalidRequestError(msg, parameter="low")
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest value."""
+        return self.low, self.high
 
     def ppf(self, u: Array) -> Array:
         """Return the value below which the probability is `u`."""
@@ -172,6 +187,11 @@ class Normal(Prior):
             raise InvalidRequestError(msg, parameter="sigma")
         if not self.low < self.high:
             _check_ends(self, self.low, self.high)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest value; infinite where it is not cut off."""
+        return self.low, self.high
 
     def _cut(self) -> tuple[float, float]:
         from scipy.special import ndtr
@@ -244,6 +264,11 @@ class Tabulated(Prior):
         if not (np.all(np.isfinite(y)) and np.all(y >= 0) and np.any(y > 0)):
             msg = "density: every density has to be finite and not below 0, one of them above 0"
             raise InvalidRequestError(msg, parameter="density")
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest value."""
+        return self.values[0], self.values[-1]
 
     def _arrays(self) -> tuple[Array, Array]:
         return np.array(self.values), np.array(self.density)

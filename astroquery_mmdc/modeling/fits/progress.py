@@ -9,6 +9,9 @@ from typing import Any
 
 __all__ = ["Progress", "Step"]
 
+_PAUSE = 0.1
+"""Seconds between two messages of a stage that say the same part."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -50,15 +53,20 @@ class Progress:
         self._draws = target is True
         self._bar: Any = None
         self._stage = ""
-        self._started = 0.0
+        self._started = self._told = 0.0
+        self._part = -1.0
 
     def __call__(self, stage: str, part: float) -> None:
         """Say what part of a stage is done."""
+        now = time.monotonic()
         if stage != self._stage:
             self.close()
-            self._stage, self._started = stage, time.monotonic()
+            self._stage, self._started = stage, now
+        elif part == self._part and now - self._told < _PAUSE:
+            return
+        self._part, self._told = part, now
         if self._call is not None:
-            self._call(Step(stage, part, time.monotonic() - self._started))
+            self._call(Step(stage, part, now - self._started))
         if self._draws:
             self._draw(stage, part)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,13 +19,29 @@ from astroquery_mmdc.modeling.fits.samplers.importance import adapted
 from astroquery_mmdc.modeling.fits.samplers.mcmc import walked
 from astroquery_mmdc.modeling.fits.samplers.nested import is_installed, nested
 from astroquery_mmdc.modeling.fits.samplers.posterior import Posterior
+from astroquery_mmdc.modeling.fits.samplers.task import Task
 from astroquery_mmdc.modeling.fits.workers import Evaluator, usable_cores
+from astroquery_mmdc.modeling.parameters import check_model_type
 
-__all__ = ["METHODS", "Method", "Search", "search"]
+__all__ = ["METHODS", "Method", "Search", "search", "usual_method"]
 
 Method = Literal["least-squares", "importance", "nested", "emcee"]
 METHODS = ("least-squares", "importance", "nested", "emcee")
 """How a fit can be made; all but the first give a posterior, the middle two an evidence."""
+
+
+def usual_method(model_type: str) -> Method:
+    """Return how a fit is made where nobody says: a posterior, but of hadronic models the optimum.
+
+    A hadronic model takes some twenty times as long as others: its optimum is a matter of half a
+    minute, its posterior one of many minutes, for which one should have asked.
+
+    Examples
+    --------
+    >>> usual_method("SSC"), usual_method("HADRONIC")
+    ('importance', 'least-squares')
+    """
+    return "least-squares" if check_model_type(model_type) == "HADRONIC" else "importance"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,8 +98,8 @@ def search(
         found, used = None, method
         if wants_posterior and is_complete:
             began = time.perf_counter()
-            work = _Work(problem, optima, evaluate, int(seed), n_effective, memory, watch)
-            found, used = work.posterior(method)
+            task = Task(problem, evaluate, int(seed), n_effective, memory, watch)
+            found, used = _posterior(task, optima, method)
             timings["posterior"] = time.perf_counter() - began
             is_complete = found.is_complete
         watch.close()
@@ -100,39 +116,23 @@ def _optima(
         return optimise(problem, seed, start=start, watch=watch, thorough=thorough)
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    problem: Any
-    optima: Sequence[Optimum]
-    evaluate: Evaluator
-    seed: int
-    n_effective: float
-    memory: Checkpoint
-    watch: Progress
-
-    def posterior(self, method: Method) -> tuple[Posterior, Method]:
-        """Return the posterior, and the method that it is of in the end."""
-        common: dict[str, Any] = {
-            "n_effective": self.n_effective,
-            "checkpoint": self.memory,
-            "watch": self.watch,
-        }
-        if method == "nested":
-            return nested(self.problem, self.evaluate, self.seed, **common), method
-        around = (self.problem, self.optima, self.evaluate, self.seed)
-        if method == "emcee":
-            return walked(*around, **common), method
-        found = adapted(*around, **common)
-        if not found.trouble or not is_installed():
-            return found, method
-        warnings.warn(
-            f"method: importance sampling does not do for this posterior ({found.trouble}); "
-            "nested sampling takes over",
-            InputWarning,
-            stacklevel=5,
-        )
-        common["checkpoint"] = Checkpoint(None, "")
-        return nested(self.problem, self.evaluate, self.seed, **common), "nested"
+def _posterior(task: Task, optima: Sequence[Optimum], method: Method) -> tuple[Posterior, Method]:
+    """Return the posterior, and the method that it is of in the end."""
+    if method == "nested":
+        return nested(task), method
+    if method == "emcee":
+        return walked(task, optima), method
+    found = adapted(task, optima)
+    if not found.trouble or not is_installed():
+        return found, method
+    warnings.warn(
+        f"method: importance sampling does not do for this posterior ({found.trouble}); "
+        "nested sampling takes over",
+        InputWarning,
+        stacklevel=5,
+    )
+    # The checkpoint holds the points of the other sampler.
+    return nested(replace(task, checkpoint=Checkpoint(None, ""))), "nested"
 
 
 def _check(problem: Any, method: str, n_effective: float, seed: Any) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import warnings
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import current_process, get_context
-from types import TracebackType
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from astroquery_mmdc.exceptions import InputWarning, InvalidRequestError, MMDCError
 from astroquery_mmdc.modeling.fits.problem import Problem
 
-__all__ = ["Evaluator", "usable_cores"]
+__all__ = ["Evaluator", "refuse_while_starting", "safe_processes", "usable_cores"]
 
 Array = NDArray[np.float64]
 
@@ -29,6 +30,39 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def safe_processes(wanted: int) -> int:
+    """Return how many processes to start: as many as wanted, or one with a warning.
+
+    A new process reads the user's script from its beginning. Where that has no guard, everything
+    in it would happen once more in each of them.
+    """
+    script = _unguarded_script()
+    if wanted == 1 or script is None:
+        return wanted
+    warnings.warn(
+        f"processes: {script} has no `if __name__ == '__main__':` around what it does, so that "
+        "other processes would do it all again; one process computes the fit. Put it around, or "
+        "say processes=1",
+        InputWarning,
+        stacklevel=2,
+    )
+    return 1
+
+
+def _unguarded_script() -> str | None:
+    """Return the script that runs, where new processes would run it once more."""
+    main = sys.modules.get("__main__")
+    path = getattr(main, "__file__", None)
+    # Notebooks and shells have no file; what runs by `python -m` is a module made for it.
+    if path is None or getattr(main, "__spec__", None) is not None:
+        return None
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return None if "__name__" in text else str(path)
 
 
 class Evaluator:
@@ -51,12 +85,12 @@ class Evaluator:
             msg = f"processes: {processes!r} is no number of processes; use 1 or more"
             raise InvalidRequestError(msg, parameter="processes")
         self.problem = problem
-        self.processes = processes
+        self.processes = safe_processes(processes)
         self.count = 0
         self._pool: ProcessPoolExecutor | None = None
         self._lives = 2
-        if processes > 1:
-            _refuse_while_starting()
+        if self.processes > 1:
+            refuse_while_starting()
             self._start()
 
     def _start(self) -> None:
@@ -115,12 +149,7 @@ class Evaluator:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 
@@ -133,7 +162,7 @@ def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _refuse_while_starting() -> None:
+def refuse_while_starting() -> None:
     """End a process that reads the user's script only to find what to compute."""
     if getattr(current_process(), "_inheriting", False):
         msg = "a fit over processes was started while its script was read by one of them"

@@ -196,6 +196,14 @@ def test_tables_of_both_public_forms_are_read(tmp_path):
     np.testing.assert_allclose(first.energy, second.energy, rtol=1e-3)
     np.testing.assert_allclose(first.at(20.0), [3e4, 6e4])
     assert (first.source, second.source) == ("Release of a test", "mine")
+    # The names of columns, with which releases begin, are no source.
+    names = (
+        "#  log10(E_nu/GeV)_min  log10(E_nu/GeV)_max  Dec_nu_min[deg]  Dec_nu_max[deg]  A_Eff[cm^2]"
+    )
+    one.write_text("\n".join([names, *rows[1:]]))
+    with pytest.raises(InvalidRequestError, match="say which publication"):
+        EffectiveArea.read(one)
+    assert EffectiveArea.read(one, source="arXiv:1").source == "arXiv:1"
     one.write_text("nothing")
     with pytest.raises(InvalidRequestError, match="no table of an effective area"):
         EffectiveArea.read(one)

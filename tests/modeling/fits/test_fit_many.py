@@ -9,6 +9,7 @@ from astropy import units as u
 from astroquery_mmdc.exceptions import IncompleteResultWarning, InvalidRequestError
 from astroquery_mmdc.modeling.fits.joint import joint_fit
 from astroquery_mmdc.modeling.fits.many_fits import fit_many
+from astroquery_mmdc.modeling.fits.problem import Problem
 from tests.modeling.fit_tools import FLUX, HELD, TRUTH, source, synthetic
 
 SEDS = {"first": synthetic(seed=1), "Mrk 421/b": synthetic(seed=2)}
@@ -32,6 +33,23 @@ def test_sources_are_fitted_and_not_again(tmp_path):
     np.testing.assert_allclose(again.table()["log_B"], table["log_B"])
     fit_many(SEDS, source(), fixed=HELD, folder=tmp_path, processes=1, seed=2)
     assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_an_interrupt_ends_all_and_leaves_no_half_result(tmp_path, monkeypatch):
+    calls, honest = [], Problem.misfits
+
+    def interrupted(self, x):
+        calls.append(1)
+        if len(calls) == 50:
+            raise KeyboardInterrupt
+        return honest(self, x)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Problem, "misfits", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fit_many(SEDS, source(), fixed=HELD, folder=tmp_path, processes=1)
+    assert not list(tmp_path.iterdir())
+    assert len(fit_many(SEDS, source(), fixed=HELD, folder=tmp_path, processes=1).results) == 2
 
 
 def test_one_bad_source_does_not_end_the_others():

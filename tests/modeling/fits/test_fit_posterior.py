@@ -118,24 +118,32 @@ def test_ctrl_c_returns_what_there_is(python_env, tmp_path):
     assert int(kept[0][1]) > 10
 
 
-@pytest.mark.slow
-def test_a_script_without_a_guard_ends_all_the_same(python_env, tmp_path):
+UNGUARDED = {
+    "one": "fit(synthetic(), source(), method='importance', n_effective=50, fixed=HELD,\n"
+    "    processes=2)",
+    "many": "fit_many({'a': synthetic(), 'b': synthetic(seed=1)}, source(), fixed=HELD,\n"
+    "    processes=2)",
+}
+
+
+@pytest.mark.parametrize("which", UNGUARDED)
+def test_a_script_without_a_guard_runs_once(python_env, tmp_path, which):
     script = tmp_path / "script.py"
     script.write_text(
         f"import sys; sys.path.insert(0, {str(Path(__file__).parents[3])!r})\n"
         "from tests.modeling.fit_tools import HELD, source, synthetic\n"
         "from astroquery_mmdc.modeling.fits.fitting import fit\n"
-        "found = fit(synthetic(), source(), method='importance', n_effective=200, fixed=HELD,\n"
-        "            processes=2)\n"
-        "print('done', len(found.posterior))\n"
+        "from astroquery_mmdc.modeling.fits.many_fits import fit_many\n"
+        f"print('begun', flush=True)\n{UNGUARDED[which]}\nprint('done')\n"
     )
     command = [sys.executable, "-W", "default", script]
     run = subprocess.run(command, capture_output=True, text=True, env=python_env, check=False)
-    assert run.stdout.startswith("done")
-    assert "__main__" in run.stderr
+    assert run.stdout.split() == ["begun", "done"]
+    assert f"{script} has no `if __name__ == '__main__':`" in run.stderr
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_second_sampler_agrees():
     """Four free parameters of a synthetic source, by importance, nested sampling and walkers."""
     pytest.importorskip("nautilus")

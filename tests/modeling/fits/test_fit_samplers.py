@@ -5,7 +5,7 @@ import pytest
 
 from astroquery_mmdc.exceptions import IncompleteResultWarning, InvalidRequestError
 from astroquery_mmdc.modeling.fits.optimiser import Optimum
-from astroquery_mmdc.modeling.fits.samplers.checkpoint import Checkpoint
+from astroquery_mmdc.modeling.fits.samplers.checkpoint import Checkpoint, Memory
 from astroquery_mmdc.modeling.fits.samplers.importance import adapted
 from astroquery_mmdc.modeling.fits.samplers.mcmc import walked
 from astroquery_mmdc.modeling.fits.samplers.mixture import Mixture, fitted
@@ -13,6 +13,8 @@ from astroquery_mmdc.modeling.fits.samplers.nested import nested
 from astroquery_mmdc.modeling.fits.samplers.pareto import effective_size, pareto_k
 from astroquery_mmdc.modeling.fits.samplers.posterior import resampled
 from astroquery_mmdc.modeling.fits.samplers.proposal import Proposal
+from astroquery_mmdc.modeling.fits.samplers.task import Task
+from astroquery_mmdc.modeling.fits.samplers.walkers import Walkers
 from astroquery_mmdc.modeling.fits.samplers.warp import Warp
 from tests.modeling.fit_tools import gaussian
 
@@ -21,16 +23,13 @@ def nothing(stage, part):
     pass
 
 
-def run(problem, seed=1, n_effective=2000, path=None, evaluate=None, optima=None, watch=nothing):
-    return adapted(
-        problem,
-        optima or [problem.optimum()],
-        evaluate or problem.log_likelihoods,
-        seed,
-        n_effective=n_effective,
-        checkpoint=Checkpoint(path, "a fit"),
-        watch=watch,
-    )
+def task(problem, seed=1, n_effective=2000, path=None, evaluate=None, watch=nothing):
+    evaluate = evaluate or problem.log_likelihoods
+    return Task(problem, evaluate, seed, n_effective, Checkpoint(path, "a fit"), watch)
+
+
+def run(problem, optima=None, **choices):
+    return adapted(task(problem, **choices), optima or [problem.optimum()])
 
 
 def moments(found):
@@ -91,10 +90,26 @@ def test_a_wrong_start_is_noticed_or_mended():
 
 
 def test_hopeless_likelihoods_are_told():
-    problem = gaussian(8)
+    problem = gaussian(5)
     rng = np.random.default_rng(3)
     found = run(problem, evaluate=lambda points: rng.normal(0, 60, len(points)), n_effective=2000)
     assert found.trouble
+
+
+def test_walkers_help_where_draws_find_no_way():
+    # Two starts beside the ridge, which is bent more than the proposals can be.
+    problem = gaussian(6)
+
+    def evaluate(points):
+        bent = points.copy()
+        bent[:, 1] -= 2.0 * np.sin(1.5 * points[:, 0])
+        bent[:, 2] -= 0.3 * points[:, 0] ** 3
+        return problem.log_likelihoods(bent)
+
+    stages = []
+    found = run(problem, evaluate=evaluate, watch=lambda stage, part: stages.append(stage))
+    assert "walk" in stages
+    assert found.trouble or found.log_evidence == pytest.approx(problem.log_evidence, abs=0.15)
 
 
 def test_seeds_repeat():
@@ -143,6 +158,31 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path):
         Checkpoint(path, "one").load()
 
 
+def test_a_memory_knows_the_points_of_the_run_before(tmp_path):
+    calls = []
+
+    def squares(points):
+        calls.append(len(points))
+        return points[:, 0] ** 2
+
+    path, points = tmp_path / "fit.npz", np.arange(1200.0)[:, None]
+    first = Memory(squares, 1, Checkpoint(path, "one"))
+    for start in (0, 400, 800):
+        first(points[start : start + 400])
+    # What was computed after the last writing is lost with the process.
+    again = Memory(squares, 1, Checkpoint(path, "one"))
+    calls.clear()
+    for start in (0, 400, 800):
+        assert np.array_equal(
+            again(points[start : start + 400]), points[start : start + 400, 0] ** 2
+        )
+    assert calls == [400]
+    # Another course than before is computed anew from where it parts.
+    other = Memory(squares, 1, Checkpoint(path, "one"))
+    assert other(points[:400])[1] == 1.0
+    assert np.array_equal(other(-points[400:500]), points[400:500, 0] ** 2)
+
+
 def test_a_full_disk_does_not_end_the_fit(tmp_path):
     # A folder that is not there cannot be written to either.
     checkpoint = Checkpoint(tmp_path / "gone" / "fit.npz", "one")
@@ -154,11 +194,7 @@ def test_a_full_disk_does_not_end_the_fit(tmp_path):
 def test_walkers_agree_with_a_gaussian(tmp_path):
     pytest.importorskip("emcee")
     problem, path = gaussian(3), tmp_path / "walk.npz"
-    arguments = {"n_effective": 2000, "watch": nothing}
-    found = walked(
-        problem, [problem.optimum()], problem.log_likelihoods, 1,
-        checkpoint=Checkpoint(path, "w"), **arguments,
-    )  # fmt: skip
+    found = walked(task(problem, path=path), [problem.optimum()])
     mean, covariance = moments(found)
     error = np.sqrt(np.diag(problem.covariance))
     np.testing.assert_allclose((mean - problem.mean) / error, 0, atol=0.15)
@@ -174,25 +210,17 @@ def test_walkers_agree_with_a_gaussian(tmp_path):
             raise KeyboardInterrupt
         return problem.log_likelihoods(points)
 
-    part = walked(
-        problem, [problem.optimum()], evaluate, 1, checkpoint=Checkpoint(short, "w"), **arguments
-    )
+    part = walked(task(problem, path=short, evaluate=evaluate), [problem.optimum()])
     assert not part.is_complete
-    again = walked(
-        problem, [problem.optimum()], problem.log_likelihoods, 1,
-        checkpoint=Checkpoint(short, "w"), **arguments,
-    )  # fmt: skip
+    again = walked(task(problem, path=short), [problem.optimum()])
     np.testing.assert_allclose(again.x, found.x)
 
 
 @pytest.mark.slow
 def test_nested_sampling_agrees_with_a_gaussian(tmp_path):
     pytest.importorskip("nautilus")
-    problem = gaussian(3)
-    found = nested(
-        problem, problem.log_likelihoods, 1, n_effective=2000,
-        checkpoint=Checkpoint(tmp_path / "nested.npz", "n"), watch=nothing,
-    )  # fmt: skip
+    problem, path = gaussian(3), tmp_path / "nested.npz"
+    found = nested(task(problem, path=path))
     assert found.log_evidence == pytest.approx(problem.log_evidence, abs=0.1)
     calls = []
 
@@ -200,14 +228,25 @@ def test_nested_sampling_agrees_with_a_gaussian(tmp_path):
         calls.append(len(points))
         return problem.log_likelihoods(points)
 
-    nested(
-        problem, evaluate, 1, n_effective=2000,
-        checkpoint=Checkpoint(tmp_path / "nested.npz", "n"), watch=nothing,
-    )  # fmt: skip
+    nested(task(problem, path=path, evaluate=evaluate))
     assert not calls
 
 
 # ---------------------------------------------------------------- the parts
+
+
+def test_walkers_keep_a_gaussian_a_gaussian():
+    problem, rng = gaussian(3), np.random.default_rng(0)
+    start = rng.multivariate_normal(problem.mean, problem.covariance, 60)
+    walkers, steps = Walkers.at(start, problem.log_likelihoods, rng), []
+    for _ in range(400):
+        walkers = walkers.moved(problem.log_likelihoods, rng)
+        steps.append(walkers.z)
+    z = np.concatenate(steps)
+    error = np.sqrt(np.diag(problem.covariance))
+    np.testing.assert_allclose((z.mean(axis=0) - problem.mean) / error, 0, atol=0.1)
+    np.testing.assert_allclose(z.std(axis=0) / error, 1, rtol=0.1)
+    assert np.array_equal(walkers.log_density, problem.log_likelihoods(walkers.z))
 
 
 def test_mixtures_have_a_norm():

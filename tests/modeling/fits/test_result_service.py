@@ -19,12 +19,6 @@ from tests.modeling.made_fits import (
     ssc,
 )
 
-
-@pytest.fixture(scope="module")
-def result():
-    return FitResult.from_fit(made_fit(n_samples=400))
-
-
 # ---------------------------------------------------------------- comparison
 
 

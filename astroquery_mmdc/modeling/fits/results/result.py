@@ -160,6 +160,11 @@ class FitResult:
         return dict(self.meta.get("fit") or {})
 
     @property
+    def is_complete(self) -> bool:
+        """False where the fit was interrupted, and this is what was there by then."""
+        return bool(self.fit_facts.get("is_complete", True))
+
+    @property
     def free(self) -> tuple[str, ...]:
         """Names of the free parameters, in the order of `covariance`."""
         if self.fit_facts:

@@ -8,7 +8,7 @@ import json
 import os
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,11 @@ from astroquery_mmdc._files import write_atomic
 from astroquery_mmdc.exceptions import IncompleteResultWarning, InvalidRequestError
 from astroquery_mmdc.modeling.fits.problem import Problem
 
-__all__ = ["Checkpoint", "fingerprint"]
+__all__ = ["Checkpoint", "Memory", "fingerprint"]
 
-_VERSION = 1
+_VERSION = 2
+_EVERY = 500
+"""New points after which they are written."""
 
 
 def fingerprint(problem: Problem, **facts: Any) -> str:
@@ -90,3 +92,53 @@ class Checkpoint:
                 IncompleteResultWarning,
                 stacklevel=3,
             )
+
+
+class Memory:
+    """A function of points that knows what a run before this one computed.
+
+    Parameters
+    ----------
+    compute : callable
+        Values of points [n, k].
+    size : int
+        k.
+    checkpoint : Checkpoint
+        Where points and values are kept. A run that is seeded alike asks in the same order, which
+        is how its points are known again.
+    """
+
+    def __init__(
+        self,
+        compute: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+        size: int,
+        checkpoint: Checkpoint,
+    ) -> None:
+        stored = checkpoint.load()
+        self._compute, self._checkpoint = compute, checkpoint
+        self._values = stored.get("values", np.empty(0))
+        self._points = stored.get("points", np.empty((0, size)))
+        self._asked = 0
+        self._kept = len(self._values)
+
+    def __call__(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the values of points [n, k]."""
+        first, last = self._asked, self._asked + len(points)
+        self._asked = last
+        if last <= len(self._values) and np.allclose(self._points[first:last], points, atol=1e-8):
+            return self._values[first:last]
+        # From here on it is not the run that was kept.
+        self._values, self._points = self._values[:first], self._points[:first]
+        self._kept = min(self._kept, first)
+        values = self._compute(points)
+        self._values = np.concatenate([self._values, values])
+        self._points = np.concatenate([self._points, points])
+        if last - self._kept >= _EVERY:
+            self.save()
+        return values
+
+    def save(self) -> None:
+        """Write what is known so far."""
+        if self._kept < len(self._values):
+            self._checkpoint.save({"points": self._points, "values": self._values})
+            self._kept = len(self._values)

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from astroquery_mmdc.modeling.fits.optimiser import Optimum
 from astroquery_mmdc.modeling.fits.problem import Problem
-from astroquery_mmdc.modeling.fits.samplers.checkpoint import Checkpoint
+from astroquery_mmdc.modeling.fits.samplers.checkpoint import Memory
 from astroquery_mmdc.modeling.fits.samplers.pareto import effective_size, pareto_k
 from astroquery_mmdc.modeling.fits.samplers.posterior import Posterior
 from astroquery_mmdc.modeling.fits.samplers.proposal import Proposal
+from astroquery_mmdc.modeling.fits.samplers.task import Array, Task
+from astroquery_mmdc.modeling.fits.samplers.walkers import Walkers
 
 __all__ = ["adapted", "start_around"]
-
-Array = NDArray[np.float64]
-Evaluate = Callable[[Array], Array]
-Watch = Callable[[str, float], None]
 
 _BATCH = 120
 """Draws of a batch for each parameter."""
@@ -30,13 +27,23 @@ _PATIENCE = 4
 """Rounds without a better proposal after which the best one is kept."""
 _USEFUL = 0.02
 """Effective part of a batch below which this sampler is the wrong one."""
+_STUCK, _POOR = 5, 0.15
+"""Rounds after which a proposal that is no better than this is left to walkers."""
+_WALKERS, _WALK = 16, 60
+"""Walkers for each parameter, and their steps."""
+_FEW = 2
+"""Components learnt from walkers, whose steps are worth less than they are many."""
 _LEARN = 30.0
 """Effective points for each parameter that a new proposal is learnt from, at least."""
 _COMPONENTS = 8
+_RECENT = 12
+"""Batches that a proposal is learnt from: each is weighed with the proposals of all of them."""
 _K_LIMIT = 0.7
 _ATTEMPTS = 3
-"""How often the posterior is drawn, each time from a proposal that has seen the draws before."""
-_MAX_DRAWS = 100_000
+"""How often the posterior is drawn, each time from a proposal that walkers have mended."""
+_PROBE = 4
+"""Batches after which a proposal that turns out poor is given up, but for the last."""
+_MAX_DRAWS = 60_000
 
 
 def start_around(problem: Problem, optima: Sequence[Optimum]) -> Proposal:
@@ -78,38 +85,29 @@ def _spread(problem: Problem, optimum: Optimum) -> Array:
 class _Run:
     """All draws of a run, and what they say."""
 
-    def __init__(
-        self, problem: Problem, evaluate: Evaluate, seed: int, checkpoint: Checkpoint
-    ) -> None:
-        self.problem, self.evaluate, self.seed = problem, evaluate, seed
-        self.checkpoint = checkpoint
-        self.batch = max(500, _BATCH * len(problem.priors))
+    def __init__(self, task: Task) -> None:
+        self.task, size = task, len(task.problem.priors)
+        self.memory = Memory(self._computed, size, task.checkpoint)
+        self.batch = max(500, _BATCH * size)
         self.proposals: list[Proposal] = []
         self.z: list[Array] = []
         self.log_like: list[Array] = []
-        stored = checkpoint.load()
-        self._stored = [stored[f"log_likelihood_{i}"] for i in range(len(stored) // 2)]
-        self._stored_z = [stored[f"z_{i}"] for i in range(len(stored) // 2)]
+
+    def _computed(self, z: Array) -> Array:
+        return self.task.evaluate(self.task.problem.from_normal(z))
+
+    def log_density(self, z: Array) -> Array:
+        """Return the log density of the posterior, but for the evidence [n]."""
+        return _log_prior(z) + self.memory(z)
 
     def draw(self, proposal: Proposal, count: int) -> None:
-        """Draw and evaluate a batch; batches of the checkpoint are not evaluated again."""
-        place = len(self.z)
-        rng = np.random.default_rng([self.seed, 2, place])
+        """Draw and evaluate a batch."""
+        rng = np.random.default_rng([self.task.seed, 2, len(self.z)])
         z = proposal.sample(rng, count)
-        if place < len(self._stored) and np.allclose(self._stored_z[place], z, atol=1e-6):
-            log_like = self._stored[place]
-        else:
-            log_like = self.evaluate(self.problem.from_normal(z))
+        log_like = self.memory(z)
         self.proposals.append(proposal)
         self.z.append(z)
         self.log_like.append(log_like)
-        if place >= len(self._stored):
-            self.save()
-
-    def save(self) -> None:
-        arrays = {f"z_{i}": z for i, z in enumerate(self.z)}
-        likes = {f"log_likelihood_{i}": one for i, one in enumerate(self.log_like)}
-        self.checkpoint.save({**arrays, **likes})
 
     def log_weights(self, first: int = 0) -> Array:
         """Return the weights of the batches from one on, over the mixture that drew them all."""
@@ -124,6 +122,11 @@ class _Run:
         log_like = np.concatenate(self.log_like[first:])
         return _log_prior(z) + log_like - np.logaddexp.reduce(drawn, axis=0)
 
+    def recent(self) -> tuple[Array, Array]:
+        """Return the points of the latest batches, to learn from, and their weights."""
+        first = max(0, len(self.z) - _RECENT)
+        return np.concatenate(self.z[first:]), self.log_weights(first)
+
     def efficiency(self) -> float:
         """Return the effective part of the last batch."""
         z, proposal = self.z[-1], self.proposals[-1]
@@ -131,61 +134,43 @@ class _Run:
         return effective_size(weights) / len(z)
 
 
-def adapted(
-    problem: Problem,
-    optima: Sequence[Optimum],
-    evaluate: Evaluate,
-    seed: int,
-    *,
-    n_effective: float,
-    checkpoint: Checkpoint,
-    watch: Watch,
-) -> Posterior:
-    """Sample a posterior.
-
-    Parameters
-    ----------
-    problem : Problem
-    optima : sequence of Optimum
-        Where the posterior has its modes.
-    evaluate : callable
-        Log-likelihoods of points.
-    seed : int
-    n_effective : float
-        Wanted effective samples.
-    checkpoint : Checkpoint
-    watch : callable
-        Called with a stage and its part that is done.
+def adapted(task: Task, optima: Sequence[Optimum]) -> Posterior:
+    """Sample a posterior from its modes outwards.
 
     Notes
     -----
     Adaptive multiple importance sampling (Cornuet et al. 2012) in the space in which the prior is
     a standard Gaussian. Proposals are mixtures of t distributions around the optima, with the
-    prior as a defensive component (Hesterberg 1995); each is fitted to all draws so far, whose
-    weights are tempered while few of them count (Koblents & Miguez 2015). The best proposal is
-    frozen, and evidence and posterior come from its draws alone, so that they are unbiased; where
-    their weights turn out badly, it is fitted once more, to all draws, and drawn from anew.
+    prior as a defensive component (Hesterberg 1995); each is fitted to the draws so far, whose
+    weights are tempered while few of them count (Koblents & Miguez 2015). Where that leads nowhere
+    it is fitted once to the steps of `Walkers`, which find tails that draws have missed. The best
+    proposal is frozen, and evidence and posterior come from its draws alone, so that they are
+    unbiased; where their weights turn out badly, walkers mend it, and it is drawn from anew.
     The shape of the largest weights (`pareto_k`) tells whether that worked.
     """
-    run = _Run(problem, evaluate, seed, checkpoint)
+    run = _Run(task)
     try:
-        best = _adapt(run, start_around(problem, optima), watch)
+        best, _ = _adapt(run, start_around(task.problem, optima))
         for attempt in range(_ATTEMPTS):
             first = len(run.z)
-            _harvest(run, best, n_effective, watch)
-            found = _summary(run, first, n_effective)
+            _harvest(run, best, is_last=attempt == _ATTEMPTS - 1)
+            found = _summary(run, first)
             if not found.trouble:
                 break
-            # What the harvest saw of the tails is what its proposal lacked.
-            best = _learnt(run, _ROUNDS + attempt)
+            # Its draws came upon parts of the posterior that the proposal hardly knew of.
+            best, part = _adapt(run, _wandered(run))
+            if part < _USEFUL:
+                break
     except KeyboardInterrupt:
         if not run.z:
             raise
-        return _summary(run, 0, n_effective, is_complete=False)
+        found = _summary(run, 0, is_complete=False)
+    run.memory.save()
     return found
 
 
-def _adapt(run: _Run, proposal: Proposal, watch: Watch) -> Proposal:
+def _adapt(run: _Run, proposal: Proposal) -> tuple[Proposal, float]:
+    """Return the best proposal that was learnt, and the effective part of its draws."""
     best, best_part, since = proposal, -1.0, 0
     for count in range(_ROUNDS):
         run.draw(proposal, run.batch)
@@ -193,22 +178,41 @@ def _adapt(run: _Run, proposal: Proposal, watch: Watch) -> Proposal:
         since = since + 1 if part < 1.1 * best_part else 0
         if part > best_part:
             best, best_part = proposal, part
-        watch("adaptation", (count + 1) / _ROUNDS)
+        run.task.watch("adaptation", (count + 1) / _ROUNDS)
         if part > _GOOD or (since >= _PATIENCE and best_part > _USEFUL):
             break
-        proposal = _learnt(run, count)
-    return best
+        is_stuck = count + 1 == _STUCK and best_part < _POOR
+        proposal = _wandered(run) if is_stuck else _learnt(run)
+    return best, best_part
 
 
-def _learnt(run: _Run, count: int) -> Proposal:
-    """Return a proposal fitted to all draws so far."""
-    z, logs = np.concatenate(run.z), run.log_weights()
+def _wandered(run: _Run) -> Proposal:
+    """Return a proposal that walkers have found, which see the tails that draws have missed."""
+    z, logs = run.recent()
+    size = z.shape[1]
+    n_walkers = _WALKERS * size
+    rng = np.random.default_rng([run.task.seed, 7, len(run.z)])
+    weights = np.exp(_tempered(logs, 2.0 * size) * (logs - np.max(logs)))
+    start = z[rng.choice(len(z), n_walkers, p=weights / np.sum(weights))]
+    walkers = Walkers.at(start, run.log_density, rng)
+    steps = []
+    for count in range(_WALK):
+        walkers = walkers.moved(run.log_density, rng)
+        steps.append(walkers.z)
+        run.task.watch("walk", (count + 1) / _WALK)
+    late = np.concatenate(steps[_WALK // 3 :])
+    return Proposal.learnt(late, np.full(len(late), 1.0 / len(late)), _FEW, rng)
+
+
+def _learnt(run: _Run) -> Proposal:
+    """Return a proposal fitted to the latest draws."""
+    z, logs = run.recent()
     wanted = _LEARN * z.shape[1]
     power = _tempered(logs, min(wanted, 0.2 * len(logs)))
     weights = np.exp(power * (logs - np.max(logs)))
     effective = effective_size(power * logs)
     components = int(np.clip(effective / (0.5 * _LEARN * z.shape[1]), 1, _COMPONENTS))
-    rng = np.random.default_rng([run.seed, 3, count])
+    rng = np.random.default_rng([run.task.seed, 3, len(run.z) - 1])
     return Proposal.learnt(z, weights / np.sum(weights), components, rng)
 
 
@@ -230,20 +234,21 @@ def _scaled(logs: Array, power: float) -> Array:
     return np.where(np.isfinite(logs), power * logs, -np.inf)
 
 
-def _harvest(run: _Run, proposal: Proposal, n_effective: float, watch: Watch) -> None:
+def _harvest(run: _Run, proposal: Proposal, *, is_last: bool) -> None:
+    wanted = run.task.n_effective
     first, drawn, have = len(run.z), 0, 0.0
-    while have < n_effective and drawn < _MAX_DRAWS:
+    while have < wanted and drawn < _MAX_DRAWS:
         part = have / drawn if drawn else max(run.efficiency(), 0.05)
-        count = int(np.clip(1.1 * (n_effective - have) / max(part, 0.01), 200, 2 * run.batch))
+        count = int(np.clip(1.1 * (wanted - have) / max(part, 0.01), 200, 2 * run.batch))
         run.draw(proposal, count)
         drawn += count
         have = effective_size(run.log_weights(first))
-        watch("posterior", min(1.0, have / n_effective))
-        if drawn >= 10 * run.batch and have < 0.5 * _USEFUL * drawn:
+        run.task.watch("posterior", min(1.0, have / wanted))
+        if drawn >= _PROBE * run.batch and have < (_USEFUL if is_last else _POOR) * drawn:
             return
 
 
-def _summary(run: _Run, first: int, wanted: float, *, is_complete: bool = True) -> Posterior:
+def _summary(run: _Run, first: int, *, is_complete: bool = True) -> Posterior:
     logs = run.log_weights(first)
     z, likes = np.concatenate(run.z[first:]), np.concatenate(run.log_like[first:])
     have, shape = effective_size(logs), pareto_k(logs)
@@ -251,21 +256,19 @@ def _summary(run: _Run, first: int, wanted: float, *, is_complete: bool = True) 
     log_z = top + math.log(float(np.mean(np.exp(logs - top)))) if math.isfinite(top) else -math.inf
     error = math.sqrt(max(1.0 / have - 1.0 / len(logs), 0.0)) if have > 0 else math.inf
     return Posterior(
-        x=run.problem.from_normal(z),
+        x=run.task.problem.from_normal(z),
         log_likelihood=likes,
         log_weight=logs,
         log_evidence=log_z,
         log_evidence_err=error,
         n_effective=have,
         is_complete=is_complete,
-        trouble=_trouble(have, wanted, shape) if is_complete else "",
+        trouble=run.task.shortage(have) or _trouble(shape) if is_complete else "",
         diagnostics={"pareto_k": shape, "efficiency": have / len(logs), "batches": len(run.z)},
     )
 
 
-def _trouble(have: float, wanted: float, shape: float) -> str:
-    if have < 0.9 * wanted:
-        return f"only {have:.0f} of {wanted:.0f} effective samples were reached"
+def _trouble(shape: float) -> str:
     if shape > _K_LIMIT:
         return f"the largest weights are too large (Pareto k = {shape:.2f} > {_K_LIMIT})"
     return ""

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from astroquery_mmdc.exceptions import MMDCError
 from astroquery_mmdc.modeling.fits.optimiser import Optimum
-from astroquery_mmdc.modeling.fits.problem import Problem
-from astroquery_mmdc.modeling.fits.samplers.checkpoint import Checkpoint
 from astroquery_mmdc.modeling.fits.samplers.importance import start_around
 from astroquery_mmdc.modeling.fits.samplers.posterior import Posterior
+from astroquery_mmdc.modeling.fits.samplers.task import Array, Task
 
 __all__ = ["walked"]
-
-Array = NDArray[np.float64]
-Evaluate = Callable[[Array], Array]
-Watch = Callable[[str, float], None]
 
 _BLOCK = 200
 _MAX_STEPS = 20_000
@@ -28,30 +22,8 @@ _LENGTHS = 50.0
 """Autocorrelation times that a chain has to last before its own estimate of them is believed."""
 
 
-def walked(
-    problem: Problem,
-    optima: Sequence[Optimum],
-    evaluate: Evaluate,
-    seed: int,
-    *,
-    n_effective: float,
-    checkpoint: Checkpoint,
-    watch: Watch,
-) -> Posterior:
+def walked(task: Task, optima: Sequence[Optimum]) -> Posterior:
     """Sample a posterior with walkers that start at the best optimum.
-
-    Parameters
-    ----------
-    problem : Problem
-    optima : sequence of Optimum
-    evaluate : callable
-        Log-likelihoods of points.
-    seed : int
-    n_effective : float
-        Wanted effective samples.
-    checkpoint : Checkpoint
-    watch : callable
-        Called with a stage and its part that is done.
 
     Notes
     -----
@@ -70,26 +42,28 @@ def walked(
         msg = "method: emcee is not installed; run `pip install emcee`, or use method='importance'"
         raise MMDCError(msg) from err
 
+    problem = task.problem
+
     def log_probability(z: Array) -> Array:
-        return evaluate(problem.from_normal(z)) - 0.5 * np.sum(z**2, axis=1)
+        return task.evaluate(problem.from_normal(z)) - 0.5 * np.sum(z**2, axis=1)
 
     size = len(problem.priors)
     n_walkers = max(32, 4 * size)
     moves = [(emcee.moves.DEMove(), 0.7), (emcee.moves.DESnookerMove(), 0.1)]
     moves.append((emcee.moves.StretchMove(), 0.2))
     sampler = emcee.EnsembleSampler(n_walkers, size, log_probability, vectorize=True, moves=moves)
-    stored = checkpoint.load()
-    rng = np.random.default_rng([seed, 5])
+    stored = task.checkpoint.load()
+    rng = np.random.default_rng([task.seed, 5])
     start = start_around(problem, optima[:1]).near.sample(rng, n_walkers)
     chain = _Chain(stored.get("z"), stored.get("log_probability"), n_walkers, size)
     is_complete = True
     try:
-        _run(sampler, chain, start, seed, n_effective, checkpoint, watch)
+        _run(sampler, chain, start, task)
     except KeyboardInterrupt:
         is_complete = False
         if not chain.length:
             raise
-    return _summary(problem, chain, n_effective, is_complete)
+    return _summary(chain, task, is_complete)
 
 
 class _Chain:
@@ -118,15 +92,7 @@ class _Chain:
         return float(np.max(integrated_time(self.z[self.length // 4 :], tol=0, quiet=True)))
 
 
-def _run(
-    sampler: Any,
-    chain: _Chain,
-    start: Array,
-    seed: int,
-    n_effective: float,
-    checkpoint: Checkpoint,
-    watch: Watch,
-) -> None:
+def _run(sampler: Any, chain: _Chain, start: Array, task: Task) -> None:
     from emcee import State
 
     n_walkers = start.shape[0]
@@ -134,30 +100,31 @@ def _run(
         place = chain.z[-1] if chain.length else start
         known = chain.log_probability[-1] if chain.length else None
         # A generator for each block: an interrupted chain goes on as if it had not been.
-        random = np.random.RandomState(np.random.MT19937([seed, 6, chain.length]))
+        random = np.random.RandomState(np.random.MT19937([task.seed, 6, chain.length]))
         sampler.reset()
         sampler.random_state = random.get_state()
         sampler.run_mcmc(State(place, log_prob=known), _BLOCK, skip_initial_state_check=True)
         chain.extend(sampler.get_chain(), sampler.get_log_prob())
-        checkpoint.save({"z": chain.z, "log_probability": chain.log_probability})
+        task.checkpoint.save({"z": chain.z, "log_probability": chain.log_probability})
         time = chain.correlation()
         have = 0.75 * chain.length * n_walkers / time
-        watch("posterior", min(1.0, have / n_effective, chain.length / (_LENGTHS * time)))
-        if have >= n_effective and chain.length >= _LENGTHS * time:
+        part = min(have / task.n_effective, chain.length / (_LENGTHS * time))
+        task.watch("posterior", min(1.0, part))
+        if part >= 1.0:
             return
 
 
-def _summary(problem: Problem, chain: _Chain, wanted: float, is_complete: bool) -> Posterior:
+def _summary(chain: _Chain, task: Task, is_complete: bool) -> Posterior:
     time = chain.correlation() if chain.length > 8 else math.inf
     kept = slice(chain.length // 4, None)
     z = chain.z[kept].reshape(-1, chain.z.shape[2])
     log_like = chain.log_probability[kept].ravel() + 0.5 * np.sum(z**2, axis=1)
     have = len(z) / time if math.isfinite(time) else 1.0
     trouble = ""
-    if is_complete and (have < 0.9 * wanted or chain.length < _LENGTHS * time):
+    if is_complete and (task.shortage(have) or chain.length < _LENGTHS * time):
         trouble = f"the chain lasted {chain.length / time:.0f} autocorrelation times only"
     return Posterior(
-        x=problem.from_normal(z),
+        x=task.problem.from_normal(z),
         log_likelihood=log_like,
         log_weight=np.zeros(len(z)),
         n_effective=have,
