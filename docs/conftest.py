@@ -19,5 +19,6 @@ def docs_server() -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def _docs_environment(docs_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def _docs_environment(docs_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MMDC_SERVER", docs_server)
+    monkeypatch.setenv("RETRIEVER_DATA", str(tmp_path / "retriever"))

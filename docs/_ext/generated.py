@@ -1,6 +1,7 @@
 """Sphinx directives for what is read from the package and not typed: tables, and command output.
 
-``.. mmdc-table:: columns OBSERVATION`` lists columns, formats, parameters, axes or catalogues.
+``.. mmdc-table:: columns OBSERVATION`` lists columns, formats, parameters, axes,
+catalogues or settings.
 
 ``.. mmdc-run:: sed "Mrk 421" --json`` runs the command on a local server and shows what it prints.
 """
@@ -116,7 +117,33 @@ def _catalogs(holding: str) -> Table:
     )
 
 
+_SETTINGS = {
+    "project": ("project_parameters", "ParsProject"),
+    "observatory": ("observatories.parameters", "ParsObservatory"),
+    "analysis": ("analysis_pars", "ParsAnalysis"),
+    "quality": ("quality", "ParsQuality"),
+    "finder": ("finder", "ParsFinder"),
+    "simulator": ("simulator", "ParsSimulator"),
+    "catalog": ("catalog_parameters", "ParsCatalog"),
+}
+
+
+def _settings(owner: str) -> Table:
+    from importlib import import_module
+
+    from astroquery_mmdc.retriever import Parameters
+
+    module, name = _SETTINGS[owner]
+    pars = getattr(import_module(f"astroquery_mmdc.retriever.{module}"), name)(cfg_file=False)
+    common = Parameters(cfg_file=False)._specs if owner != "project" else {}
+    own = [spec for each, spec in pars._specs.items() if each not in common]
+    return ["name", "default", "meaning"], (
+        [f"``{spec.name}``", f"``{spec.default!r}``", spec.doc] for spec in own
+    )
+
+
 _TABLES: dict[str, Callable[..., Table]] = {
+    "settings": _settings,
     "columns": _columns,
     "formats": _formats,
     "parameters": _parameters,
@@ -187,6 +214,7 @@ def _environment(address: str, folder: str) -> dict[str, str | None]:
         "MMDC_SERVER": address,
         "MMODA_SERVER": f"{address}/dispatch-data",
         "MMDC_CACHE_DIR": folder,
+        "RETRIEVER_DATA": folder,
         "HOME": folder,
         "ODA_TOKEN": None,
         "COLUMNS": "100",
