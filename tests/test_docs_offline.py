@@ -69,6 +69,7 @@ def run(page, mode, folder, cache, url):
         **{name: value for name, value in os.environ.items() if name != "MMDC_API_KEY"},
         "MMDC_SERVER": url,
         "MMDC_CACHE_DIR": str(cache),
+        "RETRIEVER_DATA": str(folder / "retriever"),
         "MPLBACKEND": "agg",
         "PYTHONPATH": str(ROOT),
     }

@@ -58,10 +58,6 @@ analysis:
 finder:
   snr_threshold: 5
 """
-_CATALOGS = {
-    "demo": "default: test",
-    None: "filename: my_catalog.csv   # columns name, ra, dec, mag",
-}
 
 
 def _ranges(function: F) -> F:
@@ -100,10 +96,17 @@ def init(config: Path, name: str | None, observatory: str) -> None:
         file=config,
         name=legalise(name or config.stem),
         observatory=observatory,
-        catalog=_CATALOGS.get(observatory.lower(), _CATALOGS[None]),
+        catalog=_catalog(config, observatory),
     )
     write_atomic(config, text, overwrite=False)
     click.echo(f"wrote {config}", err=True)
+
+
+def _catalog(config: Path, observatory: str) -> str:
+    if observatory.lower() == "demo":
+        return "default: test"
+    path = json.dumps(str(config.resolve().parent / "my_catalog.csv"))  # YAML quotes as JSON does
+    return f"filename: {path}   # columns name, ra, dec, mag; or `default: BZCAT`"
 
 
 def _project(config: Path) -> Project:

@@ -196,12 +196,15 @@ def import_class(module: str, name: str, *, parameter: str) -> type:
     Parameters
     ----------
     module : str
-        Path of import, for example ``"extensions.my_analysis"``.
+        Path of import, for example ``"extensions.my_analysis"``; ``"src.finder"``, as older
+        configurations have it, is the module of that name here.
     name : str
         Name of the class.
     parameter : str
         Which parameter asks for it, for error messages.
     """
+    if module.startswith("src."):
+        module = __package__ + module.removeprefix("src")
     try:
         found = getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as err:

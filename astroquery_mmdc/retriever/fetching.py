@@ -13,6 +13,7 @@ from astroquery_mmdc.exceptions import CacheError
 from astroquery_mmdc.retriever.batches import Batch, Holding
 from astroquery_mmdc.retriever.failures import Failure
 from astroquery_mmdc.retriever.lightcurve import LightCurve
+from astroquery_mmdc.retriever.observatories.rows import position_of
 from astroquery_mmdc.retriever.storage import LightCurveStore, Location
 
 if TYPE_CHECKING:
@@ -168,8 +169,8 @@ class Supply:
     def _find(self, job: FetchJob) -> Holding | None:
         """Return raw data on the disk of which the database knows nothing."""
         store = self._stores[job.observatory]
-        position = {"ra": job.row["ra"], "dec": job.row["dec"]}
-        for place in store.find(job.name, job.observatory, "raw", **position):
+        ra, dec = position_of(job.row)
+        for place in store.find(job.name, job.observatory, "raw", ra=ra, dec=dec):
             raw = self._read(job, [place])
             if raw is not None:
                 return Holding(raw[0], location=place)

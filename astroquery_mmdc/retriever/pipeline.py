@@ -11,12 +11,14 @@ from astroquery_mmdc.retriever.analysis import Analysis
 from astroquery_mmdc.retriever.batches import Batch, Holding, Outcome
 from astroquery_mmdc.retriever.failures import Failure
 from astroquery_mmdc.retriever.lightcurve import LightCurve
+from astroquery_mmdc.retriever.observatories.keeping import SourceDraft
+from astroquery_mmdc.retriever.observatories.rows import position_of
 from astroquery_mmdc.retriever.results import SourceData
 from astroquery_mmdc.retriever.storage import LightCurveStore
 
 __all__ = ["Pipeline"]
 
-_COLUMNS = ("ra", "dec", "mag", "mag_err", "mag_filter", "cat_index")
+_COLUMNS = ("mag", "mag_err", "mag_filter", "cat_index")
 
 
 class Pipeline:
@@ -72,7 +74,12 @@ class Pipeline:
         outcome = Outcome(batch.id, failures=list(batch.failures))
         reduced = self._reduced(batch, outcome)
         failed = {failure.name for failure in outcome.failures}
-        outcome.sources = [_source_row(row) for row in batch.rows.values() if "ra" in row]
+        local_names = self._local_names(batch)
+        outcome.sources = [
+            _source_row(row, local_names.get(name, {}))
+            for name, row in batch.rows.items()
+            if "ra" in row
+        ]
         ready = [
             _source_data(name, row, reduced[name], self._cfg_hash)
             for name, row in batch.rows.items()
@@ -80,6 +87,16 @@ class Pipeline:
         ]
         self._analyse(ready, outcome)
         return outcome
+
+    def _local_names(self, batch: Batch) -> dict[str, dict[str, Any]]:
+        """Return what surveys call the sources."""
+        found: dict[str, dict[str, Any]] = {}
+        for (name, observatory), holding in batch.holdings.items():
+            if holding.raw is not None:
+                draft = SourceDraft(name, *position_of(batch.rows[name]), holding.raw)
+                self._observatories[observatory]._append_local_name(draft)
+                found.setdefault(name, {}).update(draft.local_names)
+        return found
 
     # ---------------------------------------------------------------- reduce
 
@@ -127,7 +144,8 @@ class Pipeline:
         outcome: Outcome,
     ) -> None:
         store = self._stores[observatory]
-        places = store.write(lightcurves, ra=row["ra"], dec=row["dec"])
+        ra, dec = position_of(row)
+        places = store.write(lightcurves, ra=ra, dec=dec)
         outcome.lightcurves += zip(lightcurves, places, strict=True)
 
     # ---------------------------------------------------------------- analyse
@@ -162,12 +180,15 @@ def _is_of_disk(error: BaseException) -> bool:
     return isinstance(error, CacheError | OSError)
 
 
-def _source_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    columns = {name: row.get(name) for name in _COLUMNS}
+def _source_row(row: Mapping[str, Any], local_names: Mapping[str, Any]) -> dict[str, Any]:
+    ra, dec = position_of(row)
     alias = row.get("alias") or []
     return {
         "name": row["name"],
-        **columns,
+        "ra": ra,
+        "dec": dec,
+        **{name: row.get(name) for name in _COLUMNS},
+        "local_names": dict(local_names),
         "cat_name": row["name"],
         "cat_row": dict(row),
         "aliases": [alias] if isinstance(alias, str) else list(alias),

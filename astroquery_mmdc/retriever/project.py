@@ -139,7 +139,9 @@ class Project:
     ) -> Any:
         values = {"storage": self.pars.storage, **general, **specific.get(name, {})}
         kind = observatory_class(name, values.pop("module", None))
-        return kind(name=name, catalog=self.catalog, **{**self.pars.get_propagated(), **values})
+        made = kind(name=name, catalog=self.catalog, **{**self.pars.get_propagated(), **values})
+        made.database = self.pars.database
+        return made
 
     def _make_analysis(self, values: dict[str, Any]) -> Any:
         from astroquery_mmdc.retriever.analysis import Analysis
@@ -148,7 +150,7 @@ class Project:
         if self.pars.analysis_module or self.pars.analysis_class:
             module = self.pars.analysis_module or Analysis.__module__
             name = self.pars.analysis_class or Analysis.__name__
-            kind = import_class(_here(module), name, parameter="analysis_module")
+            kind = import_class(module, name, parameter="analysis_module")
         return kind(**{**self.pars.get_propagated(), **values})
 
     # ---------------------------------------------------------------- its names
@@ -348,8 +350,3 @@ def _split(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     }
     return {key: value for key, value in kwargs.items() if key not in specific}, specific
 
-
-def _here(module: str) -> str:
-    """Return where a module is that older scripts and configurations know under ``src``."""
-    package = __name__.rpartition(".")[0]
-    return f"{package}{module.removeprefix('src')}" if module.startswith("src.") else module

@@ -260,4 +260,4 @@ def _note_provenance(project: Project, cfg_hash: str) -> None:
     project.pars.git_hash = versioning.git_hash()
     project.pars.cat_hash = project.catalog.cat_hash
     for observatory in project.observatories:
-        observatory.cfg_hash = cfg_hash
+        observatory.cfg_hash, observatory.database = cfg_hash, project.pars.database

@@ -91,7 +91,8 @@ def test_init_writes_what_a_project_reads(run, tmp_path, observatory):
     assert run("init", "a b.yaml", "--observatory", observatory).returncode == 0
     content = yaml.safe_load((tmp_path / "a b.yaml").read_text())
     assert content["project"]["project"] == "A_B"
-    assert "filename" in content["catalog"] or observatory == "demo"
+    if observatory != "demo":
+        assert content["catalog"] == {"filename": str(tmp_path / "my_catalog.csv")}
     again = run("init", "a b.yaml")
     assert again.returncode == 2
     assert again.stderr == "error: config: a b.yaml exists; edit it, or write another one\n"

@@ -48,6 +48,8 @@ class VirtualObservatory(Fetching):
     ----------
     pars : ParsObservatory
         The parameters.
+    database : str or None
+        URL of the database that belongs to it; None for the usual one.
     sources, raw_data : deque
         What was fetched last, ``download_batch_size`` at most.
     latest_source, latest_reductions
@@ -72,6 +74,7 @@ class VirtualObservatory(Fetching):
         self.pars = self.pars_class(**kwargs)
         self.catalog = catalog
         self.cfg_hash = ""
+        self.database: str | None = None
         size = max(1, self.pars.download_batch_size)
         self.sources: deque[Any] = deque(maxlen=size)
         self.raw_data: deque[Any] = deque(maxlen=size)

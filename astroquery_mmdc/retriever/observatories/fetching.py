@@ -31,6 +31,7 @@ class Fetching(ABC):
     pars: ParsObservatory
     catalog: Catalog | None
     cfg_hash: str
+    database: str | None
     sources: deque[Any]
     raw_data: deque[Any]
     latest_source: Any

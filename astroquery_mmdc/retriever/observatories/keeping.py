@@ -96,6 +96,7 @@ class Keeper:
         pars = observatory.pars
         self.observatory = observatory
         self.session = session
+        self.url = observatory.database
         self.save = save
         self.project = paths.legalise(pars.project or "TEST_PROJECT")
         self.cfg_hash = observatory.cfg_hash
@@ -125,7 +126,7 @@ class Keeper:
         raw = sa.select(RawPhotometry).where(
             RawPhotometry.observatory == self.observatory.name, RawPhotometry.source_name.in_(names)
         )
-        with SmartSession(self.session) as db:
+        with SmartSession(self.session, url=self.url) as db:
             loaded = (selectinload(Source.raw_photometry), selectinload(Source.lightcurves))
             sources = {source.name: source for source in db.scalars(mine.options(*loaded)).all()}
             rows = {row.source_name: row for row in db.scalars(raw).all()}
@@ -234,9 +235,9 @@ class Keeper:
             "failures": [dict(failure) for failure in failures],
         }
         if self.session is None:
-            transaction(lambda db: commit_batch(db, **batch))
+            transaction(lambda db: commit_batch(db, **batch), self.url)
             return
-        with SmartSession(self.session) as db:
+        with SmartSession(self.session, url=self.url) as db:
             commit_batch(db, **batch)
             db.commit()
 

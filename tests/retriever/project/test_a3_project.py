@@ -337,3 +337,31 @@ def test_progress_is_told_to_a_function():
     assert told[-1].eta == 0
     with pytest.raises(InvalidRequestError, match="progress"):
         made_project(9).run(progress="yes")
+
+
+def test_observatories_use_the_database_of_their_project(tmp_path, data_root):
+    project = made_project(4, database=f"sqlite:///{tmp_path}/apart.db")
+    assert project.demo.fetch_all_sources(0, 2) == 2
+    observatory = counted(project)
+    assert project.run(**QUICK).done == 4
+    assert sorted(observatory.asked) == ["S00002", "S00003"]
+    assert not list(data_root.glob("*.db"))
+
+
+def test_sources_have_the_names_of_surveys_and_positions_in_icrs(data_root, monkeypatch):
+    def name(self, source):
+        source.local_names["DEMO"] = f"D-{source.raw.source}"
+
+    monkeypatch.setattr(VirtualDemoObs, "_append_local_name", name)
+    catalog = made_catalog(2)
+    catalog.pars.coord_frame_output = "galactic"
+    project = made_project(catalog=catalog)
+    assert project.run(**QUICK).done == 2
+    sources = project.get_all_sources()
+    assert [source.local_names for source in sources] == [
+        {"DEMO": "D-S00000"},
+        {"DEMO": "D-S00001"},
+    ]
+    for source, row in zip(sources, made_catalog(2).rows(), strict=True):
+        assert abs(source.ra - row["ra"]) < 1e-9
+        assert (data_root / "DEMO" / f"RA{int(row['ra']):03d}").is_dir()
