@@ -58,7 +58,7 @@ class Analysis:
     Examples
     --------
     >>> import numpy as np
-    >>> from astroquery_mmdc.retriever.reduce import Target, reduce_demo
+    >>> from astroquery_mmdc.retriever.reduction.reduce import Target, reduce_demo
     >>> from astroquery_mmdc.retriever.results import SourceData
     >>> mag = np.tile([18.0, 18.1, 17.9, 18.05, 17.95], 4)
     >>> mag[7] = 16.0

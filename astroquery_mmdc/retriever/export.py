@@ -289,7 +289,7 @@ def _of_project(
     import sqlalchemy as sa
 
     from astroquery_mmdc.retriever.database import Lightcurve
-    from astroquery_mmdc.retriever.runs import project_session
+    from astroquery_mmdc.retriever.running.runs import project_session
 
     own = {"project": project.name, "cfg_hash": project.cfg_hash, "level": level}
     chosen = sa.select(Lightcurve).filter_by(**own)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from astroquery_mmdc.retriever.columns import updated
 from astroquery_mmdc.retriever.lightcurve import LightCurve
 from astroquery_mmdc.retriever.parameters import Parameters
-from astroquery_mmdc.retriever.statistics import brightening, noise_of, robust_mean_std
+from astroquery_mmdc.retriever.reduction.statistics import brightening, noise_of, robust_mean_std
 
 __all__ = ["Event", "Finder", "ParsFinder", "find_events"]
 

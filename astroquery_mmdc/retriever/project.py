@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from astroquery_mmdc.exceptions import InvalidRequestError
-from astroquery_mmdc.retriever import outputs, paths, versioning
-from astroquery_mmdc.retriever.batches import RunSummary
+from astroquery_mmdc.retriever import paths
 from astroquery_mmdc.retriever.catalog import Catalog
 from astroquery_mmdc.retriever.config import import_class
 from astroquery_mmdc.retriever.observatories import observatory_class
 from astroquery_mmdc.retriever.observatory_list import ObservatoryList
 from astroquery_mmdc.retriever.parameters import HelpText
-from astroquery_mmdc.retriever.progress import Progress
 from astroquery_mmdc.retriever.project_parameters import ParsProject
+from astroquery_mmdc.retriever.running import outputs, versioning
+from astroquery_mmdc.retriever.running.batches import RunSummary
+from astroquery_mmdc.retriever.running.progress import Progress
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
@@ -221,7 +222,7 @@ class Project:
         all, and the next run goes on from there. Several processes may run the same project at
         once; each source is counted by one of them.
         """
-        from astroquery_mmdc.retriever.runs import run, select_names
+        from astroquery_mmdc.retriever.running.runs import run, select_names
 
         names = select_names(self.catalog, start, finish, source_names, source_ids)
         return run(self, names, retry_failed=retry_failed, progress=progress, client=client)
@@ -232,7 +233,7 @@ class Project:
 
     def get_histograms(self) -> dict[str, Histogram]:
         """Return the histograms of all sources analysed so far, by name."""
-        from astroquery_mmdc.retriever.runs import histograms_of
+        from astroquery_mmdc.retriever.running.runs import histograms_of
 
         return histograms_of(self)
 
@@ -264,7 +265,7 @@ class Project:
         return self._all(self.select_detections(simulated), session)
 
     def _all(self, statement: Select[Any], session: Any) -> list[Any]:
-        from astroquery_mmdc.retriever.runs import project_session
+        from astroquery_mmdc.retriever.running.runs import project_session
 
         with project_session(self, session) as db:
             return list(db.scalars(statement).all())
@@ -299,7 +300,7 @@ class Project:
         int
             Number of sources that were deleted.
         """
-        from astroquery_mmdc.retriever.cleanup import delete_sources
+        from astroquery_mmdc.retriever.running.cleanup import delete_sources
 
         removed = delete_sources(
             self,
@@ -314,7 +315,7 @@ class Project:
 
     def delete_project_files(self) -> None:
         """Delete the folder of this project and version with everything in it, and no raw data."""
-        from astroquery_mmdc.retriever.cleanup import delete_folder
+        from astroquery_mmdc.retriever.running.cleanup import delete_folder
 
         delete_folder(self.output_folder)
 
@@ -349,4 +350,3 @@ def _split(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         if isinstance(value, Mapping) and key.lower() not in names
     }
     return {key: value for key, value in kwargs.items() if key not in specific}, specific
-

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from astroquery_mmdc.exceptions import InvalidRequestError
-from astroquery_mmdc.retriever.executor import EXECUTORS
 from astroquery_mmdc.retriever.parameters import Parameters
 from astroquery_mmdc.retriever.paths import legalise
+from astroquery_mmdc.retriever.running.executor import EXECUTORS
 
 __all__ = ["ParsProject"]
 

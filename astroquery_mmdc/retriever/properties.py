@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from astroquery_mmdc.retriever.lightcurve import LightCurve
-from astroquery_mmdc.retriever.statistics import mean_std
+from astroquery_mmdc.retriever.reduction.statistics import mean_std
 
 __all__ = ["PropertiesRecord", "fractional_variability", "summary"]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from astroquery_mmdc.retriever.columns import updated
 from astroquery_mmdc.retriever.lightcurve import LightCurve
 from astroquery_mmdc.retriever.parameters import Parameters
-from astroquery_mmdc.retriever.statistics import median, median_degrees, wrapped_degrees
+from astroquery_mmdc.retriever.reduction.statistics import median, median_degrees, wrapped_degrees
 
 __all__ = ["ParsQuality", "QualityChecker", "position_offsets"]
 

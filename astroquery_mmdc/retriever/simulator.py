@@ -16,7 +16,7 @@ from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.retriever.columns import updated
 from astroquery_mmdc.retriever.lightcurve import LightCurve
 from astroquery_mmdc.retriever.parameters import Parameters
-from astroquery_mmdc.retriever.statistics import median, noise_of, robust_mean_std
+from astroquery_mmdc.retriever.reduction.statistics import median, noise_of, robust_mean_std
 from astroquery_mmdc.retriever.templates import Shape, box, gaussian, template_bank
 
 __all__ = ["Injection", "ParsSimulator", "Simulator", "generator_for"]

@@ -14,7 +14,7 @@ from astroquery_mmdc.retriever.export import (
     export_to_skyportal,
     write_lightcurves,
 )
-from astroquery_mmdc.retriever.runs import project_session
+from astroquery_mmdc.retriever.running.runs import project_session
 
 
 @pytest.fixture

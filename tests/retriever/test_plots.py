@@ -13,7 +13,7 @@ from astroquery_mmdc.retriever import Histogram, Project
 from astroquery_mmdc.retriever.count_plots import plot_efficiency, plot_histogram
 from astroquery_mmdc.retriever.efficiency import EFFICIENCY_COORDS, efficiency
 from astroquery_mmdc.retriever.plots import plot_lightcurve, plot_photometry
-from astroquery_mmdc.retriever.runs import project_session
+from astroquery_mmdc.retriever.running.runs import project_session
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from astroquery_mmdc.retriever.lightcurve import LightCurve
 from astroquery_mmdc.retriever.observatories.base import VirtualObservatory
 from astroquery_mmdc.retriever.observatories.parameters import ParsObservatory
 from astroquery_mmdc.retriever.observatories.rows import position_of
-from astroquery_mmdc.retriever.reduce import Target, reduce_table
+from astroquery_mmdc.retriever.reduction.reduce import Target, reduce_table
 from astroquery_mmdc.retriever.time_info import TimeInfo
 from astroquery_mmdc.schema.coordinates import separation_arcsec
 

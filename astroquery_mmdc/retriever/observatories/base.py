@@ -20,7 +20,7 @@ from astroquery_mmdc.retriever.observatories.keeping import SourceDraft
 from astroquery_mmdc.retriever.observatories.parameters import ParsObservatory
 from astroquery_mmdc.retriever.observatories.rows import checked_row
 from astroquery_mmdc.retriever.parameter_types import HelpText, describe_object
-from astroquery_mmdc.retriever.reduce import Target, reduce_table
+from astroquery_mmdc.retriever.reduction.reduce import Target, reduce_table
 from astroquery_mmdc.retriever.time_info import TimeInfo
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.retriever.lightcurve import LightCurve
 from astroquery_mmdc.retriever.observatories.base import VirtualObservatory
 from astroquery_mmdc.retriever.observatories.parameters import ParsObservatory
-from astroquery_mmdc.retriever.reduce import Target, reduce_demo
+from astroquery_mmdc.retriever.reduction.reduce import Target, reduce_demo
 from astroquery_mmdc.retriever.time_info import TimeInfo
 
 __all__ = ["ParsObsDemo", "VirtualDemoObs"]

@@ -16,8 +16,8 @@ from astroquery_mmdc.retriever.observatories.keeping import SourceDraft
 from astroquery_mmdc.retriever.observatories.mast import MastClient
 from astroquery_mmdc.retriever.observatories.parameters import ParsObservatory
 from astroquery_mmdc.retriever.observatories.rows import position_of
-from astroquery_mmdc.retriever.reduce import Target
-from astroquery_mmdc.retriever.reduce_surveys import TESS_TIME, reduce_tess
+from astroquery_mmdc.retriever.reduction.reduce import Target
+from astroquery_mmdc.retriever.reduction.surveys import TESS_TIME, reduce_tess
 from astroquery_mmdc.retriever.time_info import TimeInfo
 from astroquery_mmdc.schema.coordinates import separation_arcsec
 

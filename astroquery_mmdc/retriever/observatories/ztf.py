@@ -18,8 +18,8 @@ from astroquery_mmdc.retriever.observatories.base import VirtualObservatory
 from astroquery_mmdc.retriever.observatories.credentials import irsa_cookies
 from astroquery_mmdc.retriever.observatories.parameters import ParsObservatory
 from astroquery_mmdc.retriever.observatories.rows import position_of
-from astroquery_mmdc.retriever.reduce import Target
-from astroquery_mmdc.retriever.reduce_surveys import ZTF_TIME, reduce_ztf
+from astroquery_mmdc.retriever.reduction.reduce import Target
+from astroquery_mmdc.retriever.reduction.surveys import ZTF_TIME, reduce_ztf
 from astroquery_mmdc.retriever.time_info import TimeInfo
 
 __all__ = ["ParsObsZTF", "VirtualZTF"]

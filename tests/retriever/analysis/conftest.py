@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from astroquery_mmdc.retriever.lightcurve import LightCurve
-from astroquery_mmdc.retriever.reduce import reduce_demo
+from astroquery_mmdc.retriever.reduction.reduce import reduce_demo
+from astroquery_mmdc.retriever.reduction.target import Target
 from astroquery_mmdc.retriever.results import SourceData
-from astroquery_mmdc.retriever.target import Target
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from astroquery_mmdc.retriever.observatories import (
     VirtualObservatory,
     observatory_class,
 )
-from astroquery_mmdc.retriever.reduce import Target, reduce_table
+from astroquery_mmdc.retriever.reduction.reduce import Target, reduce_table
 
 from .helpers import ROW, VirtualCounting, sources
 

@@ -11,7 +11,7 @@ from astroquery_mmdc.retriever import database
 from astroquery_mmdc.retriever.analysis import Analysis
 from astroquery_mmdc.retriever.catalog import Catalog
 from astroquery_mmdc.retriever.project import Project
-from astroquery_mmdc.retriever.runs import project_session
+from astroquery_mmdc.retriever.running.runs import project_session
 from astroquery_mmdc.retriever.storage import open_store
 
 

@@ -22,7 +22,6 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 import h5netcdf  # noqa: F401 - it is imported here, once
 import xarray  # noqa: F401
 
-from astroquery_mmdc.retriever import ledger_database, runs  # noqa: F401
 from astroquery_mmdc.retriever.database import versions  # noqa: F401
 from tests.retriever.project.helpers import made_project
 

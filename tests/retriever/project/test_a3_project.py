@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.retriever import database
 from astroquery_mmdc.retriever.analysis import Analysis
-from astroquery_mmdc.retriever.failures import RunStoppedError
 from astroquery_mmdc.retriever.observatories import VirtualDemoObs
 from astroquery_mmdc.retriever.project import Project
+from astroquery_mmdc.retriever.running.failures import RunStoppedError
 
 from .helpers import QUICK, contents, made_catalog, made_project
 

@@ -8,9 +8,9 @@ import sys
 import pytest
 import yaml
 
-from astroquery_mmdc.retriever import versioning
-from astroquery_mmdc.retriever.outputs import config_content
 from astroquery_mmdc.retriever.project import Project
+from astroquery_mmdc.retriever.running import versioning
+from astroquery_mmdc.retriever.running.outputs import config_content
 
 from .helpers import QUICK, contents, made_catalog, made_project
 

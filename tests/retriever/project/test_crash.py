@@ -16,8 +16,8 @@ import pytest
 import sqlalchemy as sa
 
 from astroquery_mmdc.retriever import database
-from astroquery_mmdc.retriever.ledger_database import is_gone, started
-from astroquery_mmdc.retriever.runs import project_session
+from astroquery_mmdc.retriever.running.ledger_database import is_gone, started
+from astroquery_mmdc.retriever.running.runs import project_session
 from tests.processes import running
 
 from .helpers import QUICK, contents, made_project

@@ -13,8 +13,8 @@ import pytest
 
 from astroquery_mmdc.exceptions import MMDCError
 from astroquery_mmdc.retriever import database
-from astroquery_mmdc.retriever.executor import open_executor
-from astroquery_mmdc.retriever.recipes import Recipe, _analysis, _Key, _observatory
+from astroquery_mmdc.retriever.running.executor import open_executor
+from astroquery_mmdc.retriever.running.recipes import Recipe, _analysis, _Key, _observatory
 from tests.processes import running
 
 from .helpers import QUICK, contents, made_project

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from astroquery_mmdc.exceptions import InvalidRequestError
-from astroquery_mmdc.retriever.recognise import column_map, mapped_filters, time_info_of
+from astroquery_mmdc.retriever.reduction.recognise import column_map, mapped_filters, time_info_of
 
 
 @pytest.mark.parametrize(

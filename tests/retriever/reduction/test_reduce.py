@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.retriever.lightcurve import LightCurve
-from astroquery_mmdc.retriever.reduce import reduce_demo, reduce_table
-from astroquery_mmdc.retriever.target import Target
+from astroquery_mmdc.retriever.reduction.reduce import reduce_demo, reduce_table
+from astroquery_mmdc.retriever.reduction.target import Target
 from astroquery_mmdc.retriever.time_info import TimeInfo
 
 TARGET = Target("source", 10.0, 20.0, 18.0)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from astroquery_mmdc.retriever.statistics import (
+from astroquery_mmdc.retriever.reduction.statistics import (
     brightening,
     exposure_statistics,
     flux_from_mag,

@@ -10,8 +10,8 @@ from astropy.time import Time
 
 from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.retriever.lightcurve import LightCurve
-from astroquery_mmdc.retriever.reduce_surveys import TESS_ZERO_POINT, reduce_tess, reduce_ztf
-from astroquery_mmdc.retriever.target import Target
+from astroquery_mmdc.retriever.reduction.surveys import TESS_ZERO_POINT, reduce_tess, reduce_ztf
+from astroquery_mmdc.retriever.reduction.target import Target
 
 ZTF_TARGET = Target("source", 359.99974745, 51.39371995, 20.25)
 TEXTS = ("filtercode", "ccdid", "qid")

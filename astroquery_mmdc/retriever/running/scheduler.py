@@ -11,15 +11,15 @@ from itertools import islice
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from astroquery_mmdc.retriever.batches import Batch, Holding, Outcome
-from astroquery_mmdc.retriever.executor import Executor
-from astroquery_mmdc.retriever.failures import Failure, FailureLimits, RunStoppedError
-from astroquery_mmdc.retriever.interrupts import on_interrupt
-from astroquery_mmdc.retriever.progress import RunReporter
+from astroquery_mmdc.retriever.running.batches import Batch, Holding, Outcome
+from astroquery_mmdc.retriever.running.executor import Executor
+from astroquery_mmdc.retriever.running.failures import Failure, FailureLimits, RunStoppedError
+from astroquery_mmdc.retriever.running.interrupts import on_interrupt
+from astroquery_mmdc.retriever.running.progress import RunReporter
 
 if TYPE_CHECKING:
-    from astroquery_mmdc.retriever.fetching import FetchJob, Supply
-    from astroquery_mmdc.retriever.ledger import Ledger
+    from astroquery_mmdc.retriever.running.fetching import FetchJob, Supply
+    from astroquery_mmdc.retriever.running.ledger import Ledger
 
 __all__ = ["Scheduler"]
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from astroquery_mmdc.exceptions import CacheError, InvalidRequestError
 from astroquery_mmdc.retriever import database
-from astroquery_mmdc.retriever.runs import project_session
+from astroquery_mmdc.retriever.running.runs import project_session
 from astroquery_mmdc.retriever.storage import LightCurveStore, Location, open_store
 
 if TYPE_CHECKING:

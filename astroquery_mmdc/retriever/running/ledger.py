@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from astroquery_mmdc.retriever.batches import Outcome
+from astroquery_mmdc.retriever.running.batches import Outcome
 from astroquery_mmdc.retriever.storage import Location
 
 __all__ = ["AddParts", "Known", "Ledger", "MemoryLedger"]

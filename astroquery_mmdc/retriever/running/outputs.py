@@ -8,10 +8,11 @@ from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from astroquery_mmdc.retriever import config, paths, versioning
+from astroquery_mmdc.retriever import config, paths
 from astroquery_mmdc.retriever.histogram import Histogram
 from astroquery_mmdc.retriever.jsonable import plain
 from astroquery_mmdc.retriever.parameters import Parameters
+from astroquery_mmdc.retriever.running import versioning
 from astroquery_mmdc.retriever.storage.base import disk_errors
 
 if TYPE_CHECKING:

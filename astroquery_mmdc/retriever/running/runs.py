@@ -13,17 +13,17 @@ import numpy as np
 
 from astroquery_mmdc.cache.healpix import ORDER, ang2pix_nest
 from astroquery_mmdc.exceptions import InvalidRequestError, MMDCError
-from astroquery_mmdc.retriever import outputs, versioning
-from astroquery_mmdc.retriever.batches import Outcome, RunSummary
-from astroquery_mmdc.retriever.executor import Executor, open_executor
-from astroquery_mmdc.retriever.failures import FailureLimits
-from astroquery_mmdc.retriever.fetching import Supply
 from astroquery_mmdc.retriever.histogram import Histogram
-from astroquery_mmdc.retriever.ledger import Ledger, MemoryLedger
-from astroquery_mmdc.retriever.pipeline import Pipeline
-from astroquery_mmdc.retriever.progress import Progress, RunReporter
-from astroquery_mmdc.retriever.recipes import Recipe, open_stores, process_elsewhere
-from astroquery_mmdc.retriever.scheduler import Scheduler
+from astroquery_mmdc.retriever.running import outputs, versioning
+from astroquery_mmdc.retriever.running.batches import Outcome, RunSummary
+from astroquery_mmdc.retriever.running.executor import Executor, open_executor
+from astroquery_mmdc.retriever.running.failures import FailureLimits
+from astroquery_mmdc.retriever.running.fetching import Supply
+from astroquery_mmdc.retriever.running.ledger import Ledger, MemoryLedger
+from astroquery_mmdc.retriever.running.pipeline import Pipeline
+from astroquery_mmdc.retriever.running.progress import Progress, RunReporter
+from astroquery_mmdc.retriever.running.recipes import Recipe, open_stores, process_elsewhere
+from astroquery_mmdc.retriever.running.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from astroquery_mmdc.retriever.catalog import Catalog
@@ -79,7 +79,7 @@ def open_ledger(project: Project, cfg_hash: str) -> Ledger:
 
     if database.NO_DB_SESSION:
         return MemoryLedger()
-    from astroquery_mmdc.retriever.ledger_database import DatabaseLedger
+    from astroquery_mmdc.retriever.running.ledger_database import DatabaseLedger
 
     return DatabaseLedger(project.pars.database, project.name, cfg_hash)
 

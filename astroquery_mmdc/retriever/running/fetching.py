@@ -10,14 +10,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from astroquery_mmdc.exceptions import CacheError
-from astroquery_mmdc.retriever.batches import Batch, Holding
-from astroquery_mmdc.retriever.failures import Failure
 from astroquery_mmdc.retriever.lightcurve import LightCurve
 from astroquery_mmdc.retriever.observatories.rows import position_of
+from astroquery_mmdc.retriever.running.batches import Batch, Holding
+from astroquery_mmdc.retriever.running.failures import Failure
 from astroquery_mmdc.retriever.storage import LightCurveStore, Location
 
 if TYPE_CHECKING:
-    from astroquery_mmdc.retriever.ledger import Ledger
+    from astroquery_mmdc.retriever.running.ledger import Ledger
 
 __all__ = ["FetchJob", "Rows", "Supply"]
 

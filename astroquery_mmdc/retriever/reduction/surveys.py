@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.retriever.lightcurve import LightCurve
-from astroquery_mmdc.retriever.reduce import Group, assemble, photometry, reduce_table
-from astroquery_mmdc.retriever.statistics import median, median_degrees, wrapped_degrees
-from astroquery_mmdc.retriever.target import Target
+from astroquery_mmdc.retriever.reduction.reduce import Group, assemble, photometry, reduce_table
+from astroquery_mmdc.retriever.reduction.statistics import median, median_degrees, wrapped_degrees
+from astroquery_mmdc.retriever.reduction.target import Target
 from astroquery_mmdc.retriever.time_info import TimeInfo
 
 __all__ = ["TESS_TIME", "TESS_ZERO_POINT", "ZTF_TIME", "reduce_tess", "reduce_ztf"]

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from astroquery_mmdc.retriever.failures import Failure
 from astroquery_mmdc.retriever.lightcurve import LightCurve
+from astroquery_mmdc.retriever.running.failures import Failure
 from astroquery_mmdc.retriever.storage import Location
 
 __all__ = ["Batch", "Holding", "Outcome", "RunSummary"]

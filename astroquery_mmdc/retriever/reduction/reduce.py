@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from astroquery_mmdc.exceptions import InvalidRequestError
 from astroquery_mmdc.retriever.lightcurve import LightCurve, reduced_dtype
-from astroquery_mmdc.retriever.recognise import column_map, mapped_filters, time_info_of
-from astroquery_mmdc.retriever.statistics import (
+from astroquery_mmdc.retriever.reduction.recognise import column_map, mapped_filters, time_info_of
+from astroquery_mmdc.retriever.reduction.statistics import (
     AB_ZERO_POINT,
     brightening,
     exposure_statistics,
@@ -26,7 +26,7 @@ from astroquery_mmdc.retriever.statistics import (
     median_degrees,
     noise_of,
 )
-from astroquery_mmdc.retriever.target import Target
+from astroquery_mmdc.retriever.reduction.target import Target
 from astroquery_mmdc.retriever.time_info import TimeInfo
 
 __all__ = ["Group", "Target", "assemble", "photometry", "reduce_demo", "reduce_table", "split"]

@@ -8,12 +8,12 @@ from typing import Any
 
 from astroquery_mmdc.exceptions import CacheError
 from astroquery_mmdc.retriever.analysis import Analysis
-from astroquery_mmdc.retriever.batches import Batch, Holding, Outcome
-from astroquery_mmdc.retriever.failures import Failure
 from astroquery_mmdc.retriever.lightcurve import LightCurve
 from astroquery_mmdc.retriever.observatories.keeping import SourceDraft
 from astroquery_mmdc.retriever.observatories.rows import position_of
 from astroquery_mmdc.retriever.results import SourceData
+from astroquery_mmdc.retriever.running.batches import Batch, Holding, Outcome
+from astroquery_mmdc.retriever.running.failures import Failure
 from astroquery_mmdc.retriever.storage import LightCurveStore
 
 __all__ = ["Pipeline"]

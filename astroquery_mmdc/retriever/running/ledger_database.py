@@ -14,9 +14,9 @@ import sqlalchemy as sa
 
 from astroquery_mmdc.exceptions import MMDCError
 from astroquery_mmdc.retriever import database
-from astroquery_mmdc.retriever.batches import Outcome
 from astroquery_mmdc.retriever.database.base import utc_now
-from astroquery_mmdc.retriever.ledger import AddParts, Known, Ledger
+from astroquery_mmdc.retriever.running.batches import Outcome
+from astroquery_mmdc.retriever.running.ledger import AddParts, Known, Ledger
 from astroquery_mmdc.retriever.storage import Location
 
 __all__ = ["DatabaseLedger", "is_gone", "started"]

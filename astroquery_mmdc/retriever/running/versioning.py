@@ -16,8 +16,8 @@ from astroquery_mmdc.retriever.jsonable import dumps
 
 __all__ = ["code_hash", "config_hash", "git_hash", "package_version"]
 
-_PACKAGE = Path(__file__).parent
-_NOT_RESULTS = ("cli.py", "plots.py", "export.py", "progress.py")
+_PACKAGE = Path(__file__).parents[1]
+_NOT_RESULTS = ("count_plots.py", "export.py", "plots.py", "progress.py")
 """Modules that no result depends on."""
 
 

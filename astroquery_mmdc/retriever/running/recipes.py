@@ -8,12 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from astroquery_mmdc.retriever.batches import Batch, Outcome
 from astroquery_mmdc.retriever.config import import_class
 from astroquery_mmdc.retriever.jsonable import dumps
-from astroquery_mmdc.retriever.outputs import PARTS, config_content
 from astroquery_mmdc.retriever.paths import data_root
-from astroquery_mmdc.retriever.pipeline import Pipeline
+from astroquery_mmdc.retriever.running.batches import Batch, Outcome
+from astroquery_mmdc.retriever.running.outputs import PARTS, config_content
+from astroquery_mmdc.retriever.running.pipeline import Pipeline
 from astroquery_mmdc.retriever.storage import LightCurveStore, open_store
 
 if TYPE_CHECKING:

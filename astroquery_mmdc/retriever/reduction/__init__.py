@@ -1,0 +1,1 @@
+"""From what a survey delivers to light curves of one kind."""

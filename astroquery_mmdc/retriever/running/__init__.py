@@ -1,0 +1,1 @@
+"""How a project runs: fetch, analyse and commit, exactly once, in several sessions."""
