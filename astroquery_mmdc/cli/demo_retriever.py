@@ -102,7 +102,7 @@ def _results(project: Any, folder: Path) -> None:
 def _event(project: Any) -> Any:
     """Draw the light curve in which an injected event stands out most."""
     from astroquery_mmdc.retriever.plots import plot_lightcurve
-    from astroquery_mmdc.retriever.runs import project_session
+    from astroquery_mmdc.retriever.running.runs import project_session
 
     chosen = project.select_detections(simulated=True)
     with project_session(project) as session:

@@ -143,7 +143,7 @@ def _interruptible() -> Iterator[None]:
 
 
 def _fetch(project: Project, observatory: Any, start: int, stop: int | None) -> dict[str, Any]:
-    from astroquery_mmdc.retriever.runs import project_session
+    from astroquery_mmdc.retriever.running.runs import project_session
 
     with project_session(project) as session:
         number = observatory.fetch_all_sources(
@@ -210,7 +210,7 @@ def status(config: Path, parameters: bool, as_json: bool) -> None:
 
 
 def _status(project: Project) -> dict[str, Any]:
-    from astroquery_mmdc.retriever.runs import open_ledger
+    from astroquery_mmdc.retriever.running.runs import open_ledger
 
     ledger = open_ledger(project, project.cfg_hash)
     finished, failed = ledger.finished(), ledger.failed()

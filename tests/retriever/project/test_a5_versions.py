@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
 
+import astroquery_mmdc
 from astroquery_mmdc.retriever.project import Project
 from astroquery_mmdc.retriever.running import versioning
 from astroquery_mmdc.retriever.running.outputs import config_content
@@ -171,9 +174,12 @@ def test_a5_6_the_hash_is_that_of_every_process(tmp_path, data_root):
         "from astroquery_mmdc.retriever.project import Project\n"
         "print(Project('p', catalog_kwargs={'default': 'test'}, vc=True).cfg_hash)"
     )
+    # The copy of the package that is tested here, and not one in the folder where tests are run.
+    here = {**os.environ, "PYTHONPATH": str(Path(astroquery_mmdc.__file__).parents[1])}
+    command = [sys.executable, "-c", code]
     found = {
         subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+            command, capture_output=True, text=True, check=True, cwd=tmp_path, env=here
         ).stdout.strip()
         for _ in range(2)
     }
