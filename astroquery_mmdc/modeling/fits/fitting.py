@@ -19,6 +19,7 @@ from astroquery_mmdc.modeling.fits.problem import Problem
 from astroquery_mmdc.modeling.fits.progress import Step
 from astroquery_mmdc.modeling.fits.results.result import FitResult
 from astroquery_mmdc.modeling.fits.samplers.posterior import resampled
+from astroquery_mmdc.modeling.fits.samplers.task import MAX_EVALUATIONS
 from astroquery_mmdc.modeling.fits.search import METHODS, Method, Search, search
 from astroquery_mmdc.modeling.fits.setup import Fixed, as_problem, template
 from astroquery_mmdc.modeling.fits.state import Fit
@@ -41,6 +42,7 @@ def fit(
     offsets: Mapping[str, float] | None = None,
     neutrinos: Any = None,
     n_effective: float = 2000,
+    max_evaluations: int = MAX_EVALUATIONS,
     seed: int = 1,
     processes: int | None = None,
     checkpoint: str | Path | None = None,
@@ -76,6 +78,9 @@ def fit(
         Fields of `Likelihood`; the systematic error is 0.1 by default.
     n_effective : float, optional
         Independent samples of the posterior to reach.
+    max_evaluations : int, optional
+        Models after which a posterior ends with the samples that it has, by default 200,000: the
+        result is then not complete, and says so. With `checkpoint` and more, it goes on.
     seed : int, optional
         Of every random number: the same fit gives the same result with any number of processes.
     processes : int, optional
@@ -118,6 +123,7 @@ def fit(
         problem,
         method=method,
         n_effective=n_effective,
+        max_evaluations=max_evaluations,
         seed=seed,
         processes=processes,
         checkpoint=checkpoint,
@@ -209,6 +215,6 @@ def caveats(found: Search, at_bound: tuple[str, ...]) -> tuple[str, ...]:
         said.append(f"the optimum lies at an end of the prior of {', '.join(at_bound)}")
     if found.posterior is not None and found.posterior.trouble:
         said.append(f"the posterior cannot be trusted: {found.posterior.trouble}")
-    if not found.is_complete:
+    elif not found.is_complete:
         said.append("the fit was interrupted: this is what there was")
     return tuple(said)

@@ -27,7 +27,15 @@ __all__ = ["JointFit", "JointProblem", "joint_fit"]
 
 Array = NDArray[np.float64]
 
-_SEARCH = ("method", "n_effective", "seed", "processes", "checkpoint", "progress")
+_SEARCH = (
+    "method",
+    "n_effective",
+    "max_evaluations",
+    "seed",
+    "processes",
+    "checkpoint",
+    "progress",
+)
 _NOISE = ("systematic", "outliers", "offsets", "neutrinos")
 _SETUP = ("fixed", "links", "priors")
 

@@ -19,7 +19,7 @@ from astroquery_mmdc.modeling.fits.samplers.importance import adapted
 from astroquery_mmdc.modeling.fits.samplers.mcmc import walked
 from astroquery_mmdc.modeling.fits.samplers.nested import is_installed, nested
 from astroquery_mmdc.modeling.fits.samplers.posterior import Posterior
-from astroquery_mmdc.modeling.fits.samplers.task import Task
+from astroquery_mmdc.modeling.fits.samplers.task import MAX_EVALUATIONS, Task
 from astroquery_mmdc.modeling.fits.workers import Evaluator, usable_cores
 from astroquery_mmdc.modeling.parameters import check_model_type
 
@@ -28,6 +28,9 @@ __all__ = ["METHODS", "Method", "Search", "search", "usual_method"]
 Method = Literal["least-squares", "importance", "nested", "emcee"]
 METHODS = ("least-squares", "importance", "nested", "emcee")
 """How a fit can be made; all but the first give a posterior, the middle two an evidence."""
+
+_FEWEST = 10_000
+"""Evaluations with which every sampler gets beyond its first steps."""
 
 
 def usual_method(model_type: str) -> Method:
@@ -76,6 +79,7 @@ def search(
     *,
     method: Method = "least-squares",
     n_effective: float = 2000,
+    max_evaluations: int = MAX_EVALUATIONS,
     seed: int = 1,
     processes: int | None = None,
     checkpoint: str | Path | None = None,
@@ -84,6 +88,7 @@ def search(
 ) -> Search:
     """Find the optima of a problem, and its posterior; keywords as those of `fit`."""
     _check(problem, method, n_effective, seed)
+    _check_evaluations(max_evaluations)
     wants_posterior = method != "least-squares"
     mark = fingerprint(problem, method=method, n_effective=n_effective, seed=int(seed))
     memory = Checkpoint(checkpoint, mark)
@@ -98,7 +103,7 @@ def search(
         found, used = None, method
         if wants_posterior and is_complete:
             began = time.perf_counter()
-            task = Task(problem, evaluate, int(seed), n_effective, memory, watch)
+            task = Task(problem, evaluate, int(seed), n_effective, memory, watch, max_evaluations)
             found, used = _posterior(task, optima, method)
             timings["posterior"] = time.perf_counter() - began
             is_complete = found.is_complete
@@ -122,7 +127,9 @@ def _posterior(task: Task, optima: Sequence[Optimum], method: Method) -> tuple[P
         return nested(task), method
     if method == "emcee":
         return walked(task, optima), method
-    found = adapted(task, optima)
+    # Half of the evaluations, where there is another sampler to do better with the rest.
+    limit = task.max_evaluations
+    found = adapted(replace(task, max_evaluations=limit // 2) if is_installed() else task, optima)
     if not found.trouble or not is_installed():
         return found, method
     warnings.warn(
@@ -132,7 +139,18 @@ def _posterior(task: Task, optima: Sequence[Optimum], method: Method) -> tuple[P
         stacklevel=5,
     )
     # The checkpoint holds the points of the other sampler.
-    return nested(replace(task, checkpoint=Checkpoint(None, ""))), "nested"
+    rest = max(limit - found.diagnostics["calls"], _FEWEST // 2)
+    other = nested(replace(task, checkpoint=Checkpoint(None, ""), max_evaluations=rest))
+    return _better(found, method, other)
+
+
+def _better(found: Posterior, method: Method, other: Posterior) -> tuple[Posterior, Method]:
+    """Return what nested sampling found, unless it ended early with less than there was before."""
+    if other.is_complete or other.n_effective >= found.n_effective:
+        return other, "nested"
+    trouble = f"{found.trouble}; nested sampling, stopped after {other.diagnostics['calls']} models"
+    trouble += ", was worth less (max_evaluations allows more)"
+    return replace(found, is_complete=False, trouble=trouble), method
 
 
 def _check(problem: Any, method: str, n_effective: float, seed: Any) -> None:
@@ -152,3 +170,9 @@ def _check(problem: Any, method: str, n_effective: float, seed: Any) -> None:
             "fix some of them (fixed=...), or add data"
         )
         raise InvalidRequestError(msg, parameter="sed")
+
+
+def _check_evaluations(given: Any) -> None:
+    if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < _FEWEST:
+        msg = f"max_evaluations: {given!r} is too few or no number; use {_FEWEST} or more"
+        raise InvalidRequestError(msg, parameter="max_evaluations")

@@ -272,3 +272,54 @@ def test_an_interrupt_keeps_the_best_so_far(monkeypatch):
     assert any("interrupted" in str(one.message) for one in heard)
     assert not result.is_complete
     assert result.parameters is not None
+
+
+# ---------------------------------------------------------------- sources of no file
+
+SYNTHETIC = {
+    # Made up: numbers of the usual size for nearby blazars that peak at high energies.
+    "a source like Mrk 501": (
+        0.034,
+        {
+            "log_B": -1.2,
+            "log_electron_luminosity": 43.6,
+            "log_gamma_cut": 5.9,
+            "log_gamma_min": 2.5,
+            "log_radius": 16.1,
+            "lorentz_factor": 16.0,
+            "spectral_index": 2.1,
+        },
+    ),
+    "a source like PKS 2155-304": (
+        0.116,
+        {
+            "log_B": -1.0,
+            "log_electron_luminosity": 44.8,
+            "log_gamma_cut": 4.9,
+            "log_gamma_min": 2.8,
+            "log_radius": 16.5,
+            "lorentz_factor": 28.0,
+            "spectral_index": 2.35,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SYNTHETIC)
+def test_blazars_in_none_of_the_files(name):
+    """Synthetic sources, all seven parameters free, from the priors alone."""
+    redshift, truth = SYNTHETIC[name]
+    table = synthetic(SSC(z=redshift, **truth), count=60, error=0.05, seed=4)
+    result = fit(table, "ssc", z=redshift, systematic=0.0)
+    found, error = values(result), errors(result)
+    away = {key: (found[key] - truth[key]) / error[key] for key in truth}
+    assert set(found) == set(truth)
+    assert max(abs(one) for one in away.values()) < 3, away
+    # Errors that are wide enough for anything would prove nothing.
+    assert error["log_B"] < 0.5
+    assert error["spectral_index"] < 0.1
+
+
+def test_evaluations_are_enough_to_begin_with():
+    with pytest.raises(InvalidRequestError, match="max_evaluations: 500 is too few"):
+        fit(synthetic(), source(), method="importance", max_evaluations=500)

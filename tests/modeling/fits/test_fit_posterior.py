@@ -143,6 +143,22 @@ def test_a_script_without_a_guard_runs_once(python_env, tmp_path, which):
 
 
 @pytest.mark.slow
+def test_the_worthier_of_two_unfinished_posteriors_is_kept():
+    """Importance sampling reaches most of what is wanted, nested sampling has hardly begun."""
+    pytest.importorskip("nautilus")
+    made = as_problem(source(), prepare(synthetic(), warn=False), Likelihood(), fixed=HELD[:3])
+    choices = {"n_effective": 20_000, "max_evaluations": 10_000, "processes": 1}
+    with (
+        pytest.warns(InputWarning, match="nested sampling takes over"),
+        pytest.warns(IncompleteResultWarning, match="models, was worth less"),
+    ):
+        state = solved(made, method="importance", **choices)
+    assert not state.is_complete
+    assert state.method == "importance"
+    assert state.n_effective > 500
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_second_sampler_agrees():
     """Four free parameters of a synthetic source, by importance, nested sampling and walkers."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -214,6 +216,32 @@ def test_walkers_agree_with_a_gaussian(tmp_path):
     assert not part.is_complete
     again = walked(task(problem, path=short), [problem.optimum()])
     np.testing.assert_allclose(again.x, found.x)
+
+
+@pytest.mark.parametrize("sampler", ["importance", "nested", "emcee"])
+def test_every_sampler_ends(sampler):
+    """Evaluations that do not suffice end it: what there is comes back, and says so."""
+    problem, asked = gaussian(5), []
+
+    def evaluate(points):
+        asked.append(len(points))
+        return problem.log_likelihoods(points)
+
+    few = replace(task(problem, n_effective=1e5, evaluate=evaluate), max_evaluations=6000)
+    if sampler == "nested":
+        pytest.importorskip("nautilus")
+        found = nested(few)
+    elif sampler == "emcee":
+        pytest.importorskip("emcee")
+        found = walked(few, [problem.optimum()])
+    else:
+        found = adapted(few, [problem.optimum()])
+    assert not found.is_complete
+    assert f"at {found.n_effective:.0f} of 100000 effective samples" in found.trouble
+    assert "max_evaluations" in found.trouble
+    assert len(found.x) == len(found.log_weight) > 100
+    # The last batch may exceed them.
+    assert 6000 <= sum(asked) < 15000
 
 
 @pytest.mark.slow

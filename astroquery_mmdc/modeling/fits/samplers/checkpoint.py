@@ -121,6 +121,11 @@ class Memory:
         self._asked = 0
         self._kept = len(self._values)
 
+    @property
+    def asked(self) -> int:
+        """The points asked for so far, computed or known."""
+        return self._asked
+
     def __call__(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the values of points [n, k]."""
         first, last = self._asked, self._asked + len(points)

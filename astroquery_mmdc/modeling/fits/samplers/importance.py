@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from astroquery_mmdc.modeling.fits.samplers.checkpoint import Memory
 from astroquery_mmdc.modeling.fits.samplers.pareto import effective_size, pareto_k
 from astroquery_mmdc.modeling.fits.samplers.posterior import Posterior
 from astroquery_mmdc.modeling.fits.samplers.proposal import Proposal
-from astroquery_mmdc.modeling.fits.samplers.task import Array, Task
+from astroquery_mmdc.modeling.fits.samplers.task import Array, ExhaustedError, Task
 from astroquery_mmdc.modeling.fits.samplers.walkers import Walkers
 
 __all__ = ["adapted", "start_around"]
@@ -98,13 +99,19 @@ class _Run:
 
     def log_density(self, z: Array) -> Array:
         """Return the log density of the posterior, but for the evidence [n]."""
-        return _log_prior(z) + self.memory(z)
+        return _log_prior(z) + self.log_likelihoods(z)
+
+    def log_likelihoods(self, z: Array) -> Array:
+        """Return the log-likelihoods of points [n, k], as long as there are evaluations left."""
+        if self.memory.asked >= self.task.max_evaluations:
+            raise ExhaustedError
+        return self.memory(z)
 
     def draw(self, proposal: Proposal, count: int) -> None:
         """Draw and evaluate a batch."""
         rng = np.random.default_rng([self.task.seed, 2, len(self.z)])
         z = proposal.sample(rng, count)
-        log_like = self.memory(z)
+        log_like = self.log_likelihoods(z)
         self.proposals.append(proposal)
         self.z.append(z)
         self.log_like.append(log_like)
@@ -146,7 +153,8 @@ def adapted(task: Task, optima: Sequence[Optimum]) -> Posterior:
     it is fitted once to the steps of `Walkers`, which find tails that draws have missed. The best
     proposal is frozen, and evidence and posterior come from its draws alone, so that they are
     unbiased; where their weights turn out badly, walkers mend it, and it is drawn from anew.
-    The shape of the largest weights (`pareto_k`) tells whether that worked.
+    The shape of the largest weights (`pareto_k`) tells whether that worked. Where the evaluations
+    are used up before, all draws so far are weighed together.
     """
     run = _Run(task)
     try:
@@ -165,6 +173,9 @@ def adapted(task: Task, optima: Sequence[Optimum]) -> Posterior:
         if not run.z:
             raise
         found = _summary(run, 0, is_complete=False)
+    except ExhaustedError:
+        found = _summary(run, 0, is_complete=False)
+        found = replace(found, trouble=task.exhaustion(found.n_effective))
     run.memory.save()
     return found
 
@@ -264,7 +275,8 @@ def _summary(run: _Run, first: int, *, is_complete: bool = True) -> Posterior:
         n_effective=have,
         is_complete=is_complete,
         trouble=run.task.shortage(have) or _trouble(shape) if is_complete else "",
-        diagnostics={"pareto_k": shape, "efficiency": have / len(logs), "batches": len(run.z)},
+        diagnostics={"pareto_k": shape, "efficiency": have / len(logs), "batches": len(run.z)}
+        | {"calls": run.memory.asked},
     )
 
 

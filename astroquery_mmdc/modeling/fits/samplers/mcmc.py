@@ -96,7 +96,7 @@ def _run(sampler: Any, chain: _Chain, start: Array, task: Task) -> None:
     from emcee import State
 
     n_walkers = start.shape[0]
-    while chain.length < _MAX_STEPS:
+    while chain.length < min(_MAX_STEPS, task.max_evaluations / n_walkers):
         place = chain.z[-1] if chain.length else start
         known = chain.log_probability[-1] if chain.length else None
         # A generator for each block: an interrupted chain goes on as if it had not been.
@@ -121,7 +121,9 @@ def _summary(chain: _Chain, task: Task, is_complete: bool) -> Posterior:
     log_like = chain.log_probability[kept].ravel() + 0.5 * np.sum(z**2, axis=1)
     have = len(z) / time if math.isfinite(time) else 1.0
     trouble = ""
-    if is_complete and (task.shortage(have) or chain.length < _LENGTHS * time):
+    if is_complete and chain.z[..., 0].size >= task.max_evaluations:
+        is_complete, trouble = False, task.exhaustion(have)
+    elif is_complete and (task.shortage(have) or chain.length < _LENGTHS * time):
         trouble = f"the chain lasted {chain.length / time:.0f} autocorrelation times only"
     return Posterior(
         x=task.problem.from_normal(z),

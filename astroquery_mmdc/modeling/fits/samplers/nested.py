@@ -33,6 +33,7 @@ def nested(task: Task) -> Posterior:
     -----
     Importance nested sampling with shells found by a small neural network (Lange 2023), 1,000
     live points; the points of its exploration are thrown away, so that ln Z has no bias.
+    Where the evaluations are used up before, those points are what there is.
 
     Raises
     ------
@@ -65,27 +66,33 @@ def nested(task: Task) -> Posterior:
         pass_dict=False,
         seed=task.seed,
     )
-    is_complete = True
+    trouble, is_complete = "", True
     try:
-        _run(sampler, task)
+        is_complete = _run(sampler, task)
+        have = float(sampler.n_eff)
+        trouble = task.shortage(have) if is_complete else task.exhaustion(have)
     except KeyboardInterrupt:
         is_complete = False
         if sampler.n_like < 2 * _LIVE:
             raise
     memory.save()
-    return _summary(sampler, task, is_complete)
+    return _summary(sampler, task, is_complete, trouble)
 
 
-def _run(sampler: Any, task: Task) -> None:
-    wanted, done = task.n_effective, False
-    while not done:
+def _run(sampler: Any, task: Task) -> bool:
+    """Run the sampler to its end or to that of the evaluations, and return whether it is done."""
+    wanted, limit, done = task.n_effective, task.max_evaluations, False
+    while not done and sampler.n_like < limit:
         # In slices, so that somebody learns how far it is.
-        done = sampler.run(n_eff=wanted, discard_exploration=True, timeout=_SLICE_SECONDS)
+        done = sampler.run(
+            n_eff=wanted, n_like_max=limit, discard_exploration=True, timeout=_SLICE_SECONDS
+        )
         part = sampler.n_eff / wanted if sampler.explored else 0.0
         task.watch("posterior" if sampler.explored else "exploration", min(1.0, float(part)))
+    return bool(done)
 
 
-def _summary(sampler: Any, task: Task, is_complete: bool) -> Posterior:
+def _summary(sampler: Any, task: Task, is_complete: bool, trouble: str) -> Posterior:
     points, log_weight, log_like = sampler.posterior()
     have = float(sampler.n_eff)
     return Posterior(
@@ -96,6 +103,6 @@ def _summary(sampler: Any, task: Task, is_complete: bool) -> Posterior:
         log_evidence=float(sampler.log_z),
         log_evidence_err=1.0 / math.sqrt(max(have, 1.0)),
         is_complete=is_complete,
-        trouble=task.shortage(have) if is_complete else "",
+        trouble=trouble,
         diagnostics={"sampler": "nautilus", "live_points": _LIVE, "calls": int(sampler.n_like)},
     )

@@ -11,9 +11,16 @@ from numpy.typing import NDArray
 from astroquery_mmdc.modeling.fits.problem import Problem
 from astroquery_mmdc.modeling.fits.samplers.checkpoint import Checkpoint
 
-__all__ = ["Array", "Task"]
+__all__ = ["MAX_EVALUATIONS", "Array", "ExhaustedError", "Task"]
 
 Array = NDArray[np.float64]
+
+MAX_EVALUATIONS = 200_000
+"""Evaluations after which a sampler ends with what it has, unless told otherwise."""
+
+
+class ExhaustedError(Exception):
+    """A sampler has used up its evaluations; it never leaves the sampler."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +41,8 @@ class Task:
         Where what was computed is kept.
     watch : callable
         Called with a stage and its part that is done.
+    max_evaluations : int, optional
+        After which the sampler ends with what it has; the last batch may exceed them.
     """
 
     problem: Problem
@@ -42,6 +51,14 @@ class Task:
     n_effective: float
     checkpoint: Checkpoint
     watch: Callable[[str, float], None]
+    max_evaluations: int = MAX_EVALUATIONS
+
+    def exhaustion(self, have: float) -> str:
+        """Return what to say of so many effective samples where the evaluations were used up."""
+        return (
+            f"its evaluations were used up at {have:.0f} of {self.n_effective:.0f} effective "
+            "samples; allow more with max_evaluations, or fix parameters"
+        )
 
     def shortage(self, have: float) -> str:
         """Return what to say of so many effective samples; nothing where they are enough."""
