@@ -27,7 +27,8 @@ IMPORT = """
 import resource, sys
 from pathlib import Path
 from astroquery_mmdc.retriever.project import Project
-from astroquery_mmdc.retriever import database, runs
+from astroquery_mmdc.retriever import database
+from astroquery_mmdc.retriever.running import runs
 used = resource.getrusage(resource.RUSAGE_SELF)
 print(used.ru_utime + used.ru_stime, len(list(Path(sys.argv[1]).iterdir())))
 """
